@@ -1,0 +1,25 @@
+package main
+import (
+ _ "k8s.io/kubernetes/pkg/scheduler"
+ _ "sigs.k8s.io/controller-runtime"
+ _ "sigs.k8s.io/controller-runtime/pkg/cache"
+ _ "sigs.k8s.io/controller-runtime/pkg/client/fake"
+ _ "github.com/virtual-kubelet/virtual-kubelet/node"
+ _ "github.com/spf13/cobra"
+ _ "github.com/stretchr/testify/require"
+ _ "github.com/google/go-cmp/cmp"
+ _ "go.uber.org/zap"
+ _ "github.com/go-logr/zapr"
+ _ "sigs.k8s.io/yaml"
+ _ "k8s.io/apiserver/pkg/authentication/authenticatorfactory"
+ _ "k8s.io/apiserver/pkg/authorization/authorizerfactory"
+ _ "k8s.io/apimachinery/pkg/util/proxy"
+ _ "k8s.io/cli-runtime/pkg/genericclioptions"
+ _ "k8s.io/client-go/kubernetes"
+ _ "k8s.io/client-go/util/certificate"
+ _ "github.com/prometheus/client_golang/prometheus"
+ _ "github.com/prometheus/common/expfmt"
+ _ "golang.org/x/term"
+ _ "golang.org/x/sync/errgroup"
+)
+func main(){}
