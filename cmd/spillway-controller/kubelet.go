@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/spillway-dev/spillway/pkg/kubelet"
+	"github.com/spillway-dev/spillway/pkg/virtualnode"
+)
+
+// kubeletAPI returns what starts the kubelet API of one virtual node.
+func (p *process) kubeletAPI(ctx context.Context) (virtualnode.Endpoints, error) {
+	ip, err := p.options.kubeletIP()
+	if err != nil {
+		return nil, err
+	}
+	auth, err := kubelet.NewAuth(ctx, p.client)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, node string) (virtualnode.Endpoint, error) {
+		serving := kubelet.ServingOptions{NodeName: node, Addresses: []net.IP{ip}}
+		if p.options.kubeletServingSigner {
+			serving.Client = p.client
+		}
+		certificates, err := kubelet.NewServing(ctx, serving)
+		if err != nil {
+			return virtualnode.Endpoint{}, err
+		}
+		server, err := kubelet.New(kubelet.Options{NodeName: node, Address: p.options.kubeletAddress,
+			Certificates: certificates.Certificate, Auth: auth, Locator: locator{p}})
+		if err != nil {
+			return virtualnode.Endpoint{}, err
+		}
+		address, err := server.Listen()
+		if err != nil {
+			return virtualnode.Endpoint{}, err
+		}
+		go func() {
+			if err := server.Serve(ctx); err != nil {
+				ctrllog.FromContext(ctx).Error(err, "kubelet API ended", "node", node)
+			}
+		}()
+		return virtualnode.Endpoint{IP: ip, Port: int32(address.(*net.TCPAddr).Port)}, nil
+	}, nil
+}
+
+// locator finds delegates in the caches of mirror and targets.
+type locator struct{ *process }
+
+var _ kubelet.Locator = locator{}
+
+func (l locator) Locate(_ context.Context, node, namespace, name string) (kubelet.Location, error) {
+	t := l.registry.ByNode(node)
+	pod := l.mirror.Find(namespace, name)
+	if t == nil || pod == nil || pod.Spec.NodeName != node {
+		return kubelet.Location{}, apierrors.NewNotFound(corev1.Resource("pods"), fmt.Sprintf("%s/%s on node %s", namespace, name, node))
+	}
+	delegate := t.DelegateOf(pod.UID)
+	if delegate == nil {
+		return kubelet.Location{}, apierrors.NewNotFound(corev1.Resource("pods"), fmt.Sprintf("delegate of %s/%s in target %s", namespace, name, t.Name()))
+	}
+	return kubelet.Location{Target: t.Name(), Config: t.RESTConfig(), Namespace: delegate.Namespace, Pod: delegate.Name,
+		UID: delegate.UID, SourceUID: pod.UID}, nil
+}
+
+func (l locator) Pods(node string) []*corev1.Pod { return l.mirror.OnNode(node) }

@@ -1,0 +1,97 @@
+package kubelet
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/go-logr/logr"
+)
+
+// Options of a Server; all but Address and Port are needed.
+type Options struct {
+	// NodeName is the virtual node's: one server serves one node, because the paths of the kubelet API do not name it.
+	NodeName string
+	// Address to listen on; every address of the machine when empty.
+	Address string
+	// Port to listen on; a free one when 0.
+	Port int
+	// Certificates gives the serving certificate; see Serving.
+	Certificates func(*tls.ClientHelloInfo) (*tls.Certificate, error)
+	Auth         Auth
+	Locator      Locator
+}
+
+// Server serves the kubelet API of one virtual node.
+type Server struct {
+	options  Options
+	listener net.Listener
+}
+
+// The limits are a real kubelet's, but for the header timeout, which it lacks. Upgraded streams have no limit here: the
+// target's kubelet ends those that are idle.
+const (
+	headerTimeout  = 10 * time.Second // also bounds the TLS handshake
+	requestTimeout = 4 * time.Hour
+	idleTimeout    = 90 * time.Second
+	maxHeaderBytes = 1 << 20
+)
+
+// New returns a server that does not listen yet. It fails when a needed option is missing.
+func New(o Options) (*Server, error) {
+	if o.NodeName == "" || o.Certificates == nil || o.Auth == nil || o.Locator == nil {
+		return nil, errors.New("a kubelet API needs NodeName, Certificates, Auth and Locator")
+	}
+	return &Server{options: o}, nil
+}
+
+// Listen takes the port, so that the Node object can carry it before Serve is called. Its errors are those of net.Listen.
+func (s *Server) Listen() (net.Addr, error) {
+	address := net.JoinHostPort(s.options.Address, strconv.Itoa(s.options.Port))
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listening on %s for the kubelet API of %s: %w", address, s.options.NodeName, err)
+	}
+	s.listener = listener
+	return listener.Addr(), nil
+}
+
+// Serve answers requests until ctx is done; then it ends every stream and returns nil. Call Listen first.
+func (s *Server) Serve(ctx context.Context) error {
+	if s.listener == nil {
+		return fmt.Errorf("serving the kubelet API of %s: Listen was not called", s.options.NodeName)
+	}
+	log := logr.FromContextOrDiscard(ctx).WithValues("node", s.options.NodeName)
+	server := s.httpServer(logr.NewContext(ctx, log))
+	defer context.AfterFunc(ctx, func() { _ = server.Close() })()
+	log.Info("Started the kubelet API", "address", s.listener.Addr().String())
+	if err := server.ServeTLS(s.listener, "", ""); ctx.Err() == nil {
+		return fmt.Errorf("serving the kubelet API of %s: %w", s.options.NodeName, err)
+	}
+	return nil
+}
+
+func (s *Server) httpServer(ctx context.Context) *http.Server {
+	return &http.Server{
+		Handler:     s.handler(),
+		BaseContext: func(net.Listener) context.Context { return ctx }, // ends logs and upgraded streams with Serve
+		TLSConfig: &tls.Config{
+			MinVersion:     tls.VersionTLS12,
+			GetCertificate: s.options.Certificates,
+			ClientAuth:     tls.RequestClientCert, // verified by Auth: bearer tokens come without one
+		},
+		ErrorLog:          debugLog(logr.FromContextOrDiscard(ctx)),
+		ReadHeaderTimeout: headerTimeout,
+		ReadTimeout:       requestTimeout,
+		WriteTimeout:      requestTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    maxHeaderBytes,
+		// net/http would answer "OPTIONS *" by itself, before authentication.
+		DisableGeneralOptionsHandler: true,
+	}
+}

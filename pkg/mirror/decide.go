@@ -1,0 +1,78 @@
+package mirror
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/spillway-dev/spillway/pkg/target"
+)
+
+// pair is what is known of one source pod and one delegate.
+type pair struct {
+	source   *corev1.Pod // nil: not in the cache
+	departed *corev1.Pod // its last state, when it was seen to leave the cache; nil otherwise
+	target   *target.Target
+	delegate *corev1.Pod // nil: there is none
+	bound    bool        // the source is bound to this target's virtual node
+	synced   bool        // the target's cache has been filled, so a missing delegate is really missing
+}
+
+// action is what one pair needs.
+type action string
+
+const (
+	nothing        action = "nothing"
+	mirrorStatus   action = "mirror status"
+	deleteDelegate action = "delete delegate"
+	collect        action = "collect delegate" // after asking the source's API server whether the pod is really gone
+	finishSource   action = "finish source"    // its delegate is gone, so its deletion can end
+	loseSource     action = "lose source"      // its delegate is gone, and nobody here asked for that
+)
+
+// decide is pure.
+func decide(p pair) action {
+	switch {
+	case p.source == nil && p.delegate == nil:
+		return nothing
+	case p.source == nil && p.delegate.DeletionTimestamp != nil:
+		return nothing
+	case p.source == nil && p.departed != nil && p.departed.DeletionTimestamp != nil:
+		return deleteDelegate
+	case p.source == nil:
+		return collect
+	case p.source.Spec.NodeName == "":
+		return nothing // the scheduler is at it
+	case !p.bound && p.delegate != nil && p.delegate.DeletionTimestamp == nil:
+		return deleteDelegate // bound elsewhere: this one must not run as well
+	case !p.bound:
+		return nothing
+	case p.delegate == nil && !p.synced:
+		return nothing
+	case p.delegate == nil && p.source.DeletionTimestamp != nil:
+		return finishSource
+	case p.delegate == nil && !ended(p.source):
+		return loseSource
+	case p.delegate == nil:
+		return nothing
+	case p.source.DeletionTimestamp != nil && deletionDiffers(p.source, p.delegate):
+		return deleteDelegate
+	}
+	return mirrorStatus
+}
+
+// deletionDiffers tells whether the delegate is not yet being deleted, or with a longer grace than the source now has.
+func deletionDiffers(source, delegate *corev1.Pod) bool {
+	if delegate.DeletionTimestamp == nil {
+		return true
+	}
+	has, wants := delegate.DeletionGracePeriodSeconds, source.DeletionGracePeriodSeconds
+	return has != nil && wants != nil && *wants < *has
+}
+
+func ended(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+// goneRecheck is when to look again at a delegate whose source is said to exist after all.
+const goneRecheck = 10 * time.Second

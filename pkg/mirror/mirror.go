@@ -1,0 +1,240 @@
+// Package mirror keeps a source pod and its delegate telling the same story. Changes of elected pods in the source and of
+// delegates in the targets come in; out go the delegate's status to the source pod, the source pod's deletion to the
+// delegate, the end of the source pod once its delegate is gone, and the collection of delegates whose source is gone.
+//
+// It remembers nothing that matters: after a restart it finds delegates by the UID they carry and goes on.
+package mirror
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/wait"
+	coreinformers "k8s.io/client-go/informers/core/v1"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+	"github.com/spillway-dev/spillway/pkg/target"
+)
+
+const (
+	indexUID  = "uid"
+	indexNode = "node"
+	// workers mostly wait for an API server, so there are more of them than cores.
+	workers = 32
+	// retryBase and retryMax bound the pause after a failed call, such as to a target that does not answer.
+	retryBase = 100 * time.Millisecond
+	retryMax  = 30 * time.Second
+)
+
+// Follower ships what a pod references, and stops when told.
+type Follower interface {
+	Ensure(ctx context.Context, t *target.Target, namespace string, pod *corev1.Pod) error
+	Release(ctx context.Context, t *target.Target, namespace string, uid types.UID)
+}
+
+// Options of the mirror.
+type Options struct {
+	Client   kubernetes.Interface // the source's
+	Registry *target.Registry
+	Follow   Follower
+	Recorder events.EventRecorder
+	Clock    clock.PassiveClock
+}
+
+// Mirror is the one loop over all pairs of source pod and delegate, keyed by the source pod's UID: a pod that is deleted
+// and made anew under its name is another pod.
+type Mirror struct {
+	Options
+	pods  cache.SharedIndexInformer
+	queue workqueue.TypedRateLimitingInterface[types.UID]
+
+	mu       sync.Mutex
+	departed map[types.UID]*corev1.Pod // sources seen deleted, until their delegates are gone
+	patched  map[types.UID]patch       // the last status write of each pod, to not repeat it while its echo is on the way
+	followed map[types.UID]bool        // pods whose references are kept in sync
+}
+
+// patch is one status write: what was written over which version.
+type patch struct {
+	version string
+	body    string
+}
+
+// New returns a mirror; it must be added to the registry as a listener before the first target.
+func New(o Options) (*Mirror, error) {
+	m := &Mirror{
+		Options: o,
+		pods: coreinformers.NewFilteredPodInformer(o.Client, corev1.NamespaceAll, 0,
+			cache.Indexers{indexUID: byUID, indexNode: byNode},
+			func(lo *metav1.ListOptions) { lo.LabelSelector = v1alpha1.LabelElected + "=" + v1alpha1.ElectedTrue }),
+		queue: workqueue.NewTypedRateLimitingQueueWithConfig(
+			workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](retryBase, retryMax),
+			workqueue.TypedRateLimitingQueueConfig[types.UID]{Name: "mirror"}),
+		departed: map[types.UID]*corev1.Pod{},
+		patched:  map[types.UID]patch{},
+		followed: map[types.UID]bool{},
+	}
+	if err := m.pods.SetTransform(trim); err != nil {
+		return nil, fmt.Errorf("preparing the watch of elected pods: %w", err)
+	}
+	_, err := m.pods.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(obj any) { m.queue.Add(obj.(*corev1.Pod).UID) },
+		UpdateFunc: func(_, obj any) { m.queue.Add(obj.(*corev1.Pod).UID) },
+		DeleteFunc: m.sourceDeleted,
+	})
+	return m, err
+}
+
+var _ target.Listener = (*Mirror)(nil)
+
+// TargetAdded watches the delegates of a target.
+func (m *Mirror) TargetAdded(t *target.Target) {
+	enqueue := func(obj any) {
+		if pod, ok := untomb(obj).(*corev1.Pod); ok && t.IsDelegate(pod) {
+			m.queue.Add(types.UID(pod.Labels[v1alpha1.LabelSourceUID]))
+		}
+	}
+	_, _ = t.Pods().AddEventHandler(cache.ResourceEventHandlerFuncs{ // fails only on a stopped informer
+		AddFunc:    enqueue,
+		UpdateFunc: func(_, obj any) { enqueue(obj) },
+		DeleteFunc: func(obj any) {
+			if pod, ok := untomb(obj).(*corev1.Pod); ok && t.IsDelegate(pod) {
+				m.delegateDeleted(t, pod)
+			}
+		},
+	})
+}
+
+// TargetRemoved forgets whose references were followed there: if the target is connected anew, that begins anew.
+func (m *Mirror) TargetRemoved(t *target.Target) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, uid := range t.DelegateUIDs() {
+		delete(m.followed, uid)
+	}
+}
+
+// Start watches the source's pods, without working yet.
+func (m *Mirror) Start(ctx context.Context) bool {
+	go m.pods.RunWithContext(ctx)
+	return cache.WaitForCacheSync(ctx.Done(), m.pods.HasSynced)
+}
+
+// Run works until the context ends. Start must have returned.
+func (m *Mirror) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() { wait.UntilWithContext(ctx, m.work, time.Second) })
+	}
+	<-ctx.Done()
+	m.queue.ShutDown()
+	wg.Wait()
+}
+
+// OnNode returns the elected pods bound to a node. None may be changed.
+func (m *Mirror) OnNode(node string) []*corev1.Pod {
+	found, _ := m.pods.GetIndexer().ByIndex(indexNode, node) // fails only for an unknown index
+	pods := make([]*corev1.Pod, 0, len(found))
+	for _, obj := range found {
+		pods = append(pods, obj.(*corev1.Pod))
+	}
+	return pods
+}
+
+// Find returns an elected pod by name, or nil. It must not be changed.
+func (m *Mirror) Find(namespace, name string) *corev1.Pod {
+	obj, ok, _ := m.pods.GetStore().GetByKey(namespace + "/" + name)
+	if !ok {
+		return nil
+	}
+	return obj.(*corev1.Pod)
+}
+
+func (m *Mirror) work(ctx context.Context) {
+	for {
+		uid, shutdown := m.queue.Get()
+		if shutdown {
+			return
+		}
+		again, err := m.reconcile(ctx, uid)
+		switch {
+		case err != nil:
+			ctrllog.FromContext(ctx).Error(err, "mirroring failed, trying again", "uid", uid)
+			m.queue.AddRateLimited(uid)
+		default:
+			m.queue.Forget(uid)
+			if again > 0 {
+				m.queue.AddAfter(uid, again)
+			}
+		}
+		m.queue.Done(uid)
+	}
+}
+
+// sourceDeleted keeps the pod's last state: it says whether the pod is really gone or only lost its label.
+func (m *Mirror) sourceDeleted(obj any) {
+	pod, ok := untomb(obj).(*corev1.Pod)
+	if !ok {
+		return
+	}
+	m.mu.Lock()
+	m.departed[pod.UID] = pod
+	delete(m.patched, pod.UID)
+	m.mu.Unlock()
+	m.queue.Add(pod.UID)
+}
+
+// delegateDeleted ends the shipping for a delegate and looks at its source again.
+func (m *Mirror) delegateDeleted(t *target.Target, delegate *corev1.Pod) {
+	uid := types.UID(delegate.Labels[v1alpha1.LabelSourceUID])
+	m.mu.Lock()
+	followed := m.followed[uid]
+	delete(m.followed, uid)
+	m.mu.Unlock()
+	if followed {
+		m.Follow.Release(context.Background(), t, delegate.Namespace, uid) // schedules; it calls nobody
+	}
+	m.queue.Add(uid)
+}
+
+func (m *Mirror) source(uid types.UID) *corev1.Pod {
+	found, _ := m.pods.GetIndexer().ByIndex(indexUID, string(uid)) // fails only for an unknown index
+	if len(found) == 0 {
+		return nil
+	}
+	return found[0].(*corev1.Pod)
+}
+
+func byUID(obj any) ([]string, error) { return []string{string(obj.(*corev1.Pod).UID)}, nil }
+
+func byNode(obj any) ([]string, error) {
+	if node := obj.(*corev1.Pod).Spec.NodeName; node != "" {
+		return []string{node}, nil
+	}
+	return nil, nil
+}
+
+func trim(obj any) (any, error) {
+	if pod, ok := obj.(*corev1.Pod); ok {
+		pod.ManagedFields = nil
+	}
+	return obj, nil
+}
+
+func untomb(obj any) any {
+	if t, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+		return t.Obj
+	}
+	return obj
+}

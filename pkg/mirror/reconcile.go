@@ -1,0 +1,205 @@
+package mirror
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+	"github.com/spillway-dev/spillway/pkg/delegate"
+)
+
+// reconcile gathers the pairs of one source pod, decides for each and applies it. It returns when to look again; never
+// when zero.
+func (m *Mirror) reconcile(ctx context.Context, uid types.UID) (time.Duration, error) {
+	source := m.source(uid)
+	m.mu.Lock()
+	departed := m.departed[uid]
+	m.mu.Unlock()
+	var again time.Duration
+	delegates := 0
+	for _, t := range m.Registry.List() {
+		p := pair{source: source, departed: departed, target: t, delegate: t.DelegateOf(uid), synced: t.Synced()}
+		p.bound = source != nil && source.Spec.NodeName == t.NodeName()
+		if p.delegate != nil {
+			delegates++
+		}
+		after, err := m.apply(ctx, p, decide(p))
+		if err != nil {
+			return 0, err
+		}
+		again = max(again, after)
+	}
+	if delegates == 0 && source == nil {
+		m.mu.Lock()
+		delete(m.departed, uid)
+		m.mu.Unlock()
+	}
+	return again, nil
+}
+
+func (m *Mirror) apply(ctx context.Context, p pair, do action) (time.Duration, error) {
+	switch do {
+	case mirrorStatus:
+		if err := m.keepFollowing(ctx, p); err != nil {
+			return 0, err
+		}
+		return 0, m.mirrorStatus(ctx, p)
+	case deleteDelegate:
+		return 0, m.deleteDelegate(ctx, p)
+	case collect:
+		return m.collect(ctx, p)
+	case finishSource:
+		return 0, m.finishSource(ctx, p.source)
+	case loseSource:
+		return 0, m.loseSource(ctx, p)
+	}
+	return 0, nil
+}
+
+func (m *Mirror) mirrorStatus(ctx context.Context, p pair) error {
+	want := delegate.Status(p.source, p.delegate, delegate.StatusOptions{
+		Network: p.target.Spec().Network,
+		Target:  p.target.Name(),
+		Now:     metav1.NewTime(m.Clock.Now()),
+	})
+	return m.patchStatus(ctx, p.source, want)
+}
+
+// patchStatus writes what differs. What was just written over the version that the cache still shows is not written
+// again: its echo is on the way.
+func (m *Mirror) patchStatus(ctx context.Context, source *corev1.Pod, want corev1.PodStatus) error {
+	body, differs, err := delegate.StatusPatch(source, want)
+	if err != nil || !differs {
+		return err
+	}
+	this := patch{version: source.ResourceVersion, body: string(body)}
+	m.mu.Lock()
+	repeated := m.patched[source.UID] == this
+	m.patched[source.UID] = this
+	m.mu.Unlock()
+	if repeated {
+		return nil
+	}
+	err = m.Client.CoreV1().RESTClient().Patch(types.StrategicMergePatchType).Namespace(source.Namespace).Resource("pods").
+		Name(source.Name).SubResource("status").Body(body).Do(ctx).Error() // the answer, a whole pod, comes by the watch as well
+	if err != nil {
+		m.mu.Lock()
+		delete(m.patched, source.UID)
+		m.mu.Unlock()
+	}
+	if goneOrReplaced(err) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("mirroring the status of %s/%s: %w", source.Namespace, source.Name, err)
+	}
+	return nil
+}
+
+// deleteDelegate passes the source's deletion on, with the grace that it has; without one, with the pod's own.
+func (m *Mirror) deleteDelegate(ctx context.Context, p pair) error {
+	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &p.delegate.UID}}
+	if p.source != nil && p.source.DeletionTimestamp != nil {
+		options.GracePeriodSeconds = p.source.DeletionGracePeriodSeconds
+	}
+	err := p.target.Client().CoreV1().RESTClient().Delete().Namespace(p.delegate.Namespace).Resource("pods").
+		Name(p.delegate.Name).Body(&options).Do(ctx).Error()
+	if err != nil && !goneOrReplaced(err) {
+		return fmt.Errorf("deleting delegate %s/%s in %s: %w", p.delegate.Namespace, p.delegate.Name, p.target.Name(), err)
+	}
+	ctrllog.FromContext(ctx).V(1).Info("deleted delegate", "target", p.target.Name(), "delegate", p.delegate.Namespace+"/"+p.delegate.Name)
+	return nil
+}
+
+// finishSource ends the deletion of a source pod, as a kubelet does when the containers are gone.
+func (m *Mirror) finishSource(ctx context.Context, source *corev1.Pod) error {
+	if source.DeletionGracePeriodSeconds != nil && *source.DeletionGracePeriodSeconds == 0 {
+		return nil // asked for already; finalizers keep it
+	}
+	now := int64(0)
+	options := metav1.DeleteOptions{GracePeriodSeconds: &now, Preconditions: &metav1.Preconditions{UID: &source.UID}}
+	err := m.Client.CoreV1().RESTClient().Delete().Namespace(source.Namespace).Resource("pods").Name(source.Name).
+		Body(&options).Do(ctx).Error()
+	if err != nil && !goneOrReplaced(err) {
+		return fmt.Errorf("ending the deletion of %s/%s: %w", source.Namespace, source.Name, err)
+	}
+	return nil
+}
+
+// loseSource says on the source pod that its delegate is gone, so that its controller makes another.
+func (m *Mirror) loseSource(ctx context.Context, p pair) error {
+	message := fmt.Sprintf(messageLost, p.target.Name())
+	if err := m.patchStatus(ctx, p.source, delegate.LostStatus(p.source, delegate.ReasonDelegateDeleted, message, metav1.NewTime(m.Clock.Now()))); err != nil {
+		return err
+	}
+	m.Recorder.Eventf(p.source, nil, corev1.EventTypeWarning, delegate.ReasonDelegateDeleted, actionMirror, "%s", message)
+	return nil
+}
+
+// collect deletes a delegate without source, after the API server confirms it: a cache that lost a pod because somebody
+// removed its label must not cost the pod its life.
+func (m *Mirror) collect(ctx context.Context, p pair) (time.Duration, error) {
+	source, err := m.sourceOf(ctx, p)
+	if err != nil {
+		return 0, err
+	}
+	if source != nil {
+		return goneRecheck, m.relabel(ctx, source)
+	}
+	ctrllog.FromContext(ctx).Info("collecting delegate whose source pod is gone", "target", p.target.Name(),
+		"delegate", p.delegate.Namespace+"/"+p.delegate.Name)
+	return 0, m.deleteDelegate(ctx, p)
+}
+
+// sourceOf asks the API server for the delegate's source pod. The label has the pod's name only if it is short enough.
+func (m *Mirror) sourceOf(ctx context.Context, p pair) (*corev1.Pod, error) {
+	from, _ := delegate.SourceOf(p.delegate)
+	pods, err := m.Client.CoreV1().Pods(from.Namespace).List(ctx, metav1.ListOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("asking whether the source of delegate %s/%s exists: %w", p.delegate.Namespace, p.delegate.Name, err)
+	}
+	for i := range pods.Items {
+		if pods.Items[i].UID == from.UID {
+			return &pods.Items[i], nil
+		}
+	}
+	return nil, nil
+}
+
+// relabel gives a pod back the label by which it is watched.
+func (m *Mirror) relabel(ctx context.Context, source *corev1.Pod) error {
+	body := fmt.Appendf(nil, `{"metadata":{"uid":%q,"labels":{%q:%q}}}`, source.UID, v1alpha1.LabelElected, v1alpha1.ElectedTrue)
+	err := m.Client.CoreV1().RESTClient().Patch(types.StrategicMergePatchType).Namespace(source.Namespace).Resource("pods").
+		Name(source.Name).Body(body).Do(ctx).Error()
+	if err != nil && !goneOrReplaced(err) {
+		return fmt.Errorf("labelling %s/%s again: %w", source.Namespace, source.Name, err)
+	}
+	return nil
+}
+
+// keepFollowing takes up the references of a running pod, once: after a restart nobody else does.
+func (m *Mirror) keepFollowing(ctx context.Context, p pair) error {
+	m.mu.Lock()
+	known := m.followed[p.source.UID]
+	m.followed[p.source.UID] = true
+	m.mu.Unlock()
+	if known || ended(p.delegate) || len(delegate.References(p.source)) == 0 {
+		return nil
+	}
+	if err := m.Follow.Ensure(ctx, p.target, p.delegate.Namespace, p.source); err != nil {
+		m.mu.Lock()
+		delete(m.followed, p.source.UID)
+		m.mu.Unlock()
+		m.Recorder.Eventf(p.source, nil, corev1.EventTypeWarning, reasonFollowFailed, actionMirror, "%s: %v", p.target.Name(), err)
+	}
+	return nil
+}
+
+func goneOrReplaced(err error) bool { return apierrors.IsNotFound(err) || apierrors.IsConflict(err) }

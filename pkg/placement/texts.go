@@ -1,0 +1,56 @@
+package placement
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Why Admit refuses a place. Each names the number and the bound, so that a person sees which of the two to change.
+const (
+	refusedLocal         = "policy admits remote places only"
+	refusedTarget        = "target is not selected by the policy's targetSelector %s"
+	refusedPriceUnknown  = "price unknown, and the policy limits it"
+	refusedCurrency      = "price in %s, the policy's limit is in %s"
+	refusedPrice         = "price %s %s/h over the policy's limit %s"
+	refusedCarbonUnknown = "carbon intensity unknown, and the policy limits it"
+	refusedGrams         = "emissions %s gCO2e/h over the policy's limit %s"
+	refusedIntensity     = "carbon intensity %s gCO2e/kWh over the policy's limit %s"
+)
+
+// What Decode says of an annotation that is no Record.
+const (
+	badRecord   = "annotation %s is not a placement record, so it was changed after the pod was bound: %w"
+	emptyRecord = "annotation %s is not a placement record: it lists no places"
+)
+
+// InvalidPolicyReason says, as a condition's reason, why a policy cannot be used.
+type InvalidPolicyReason string
+
+// The reasons of an InvalidPolicyError.
+const (
+	ReasonUnknownMode      InvalidPolicyReason = "UnknownMode"
+	ReasonInvalidSelector  InvalidPolicyReason = "InvalidSelector"
+	ReasonInvalidWeights   InvalidPolicyReason = "InvalidWeights"
+	ReasonInvalidLimit     InvalidPolicyReason = "InvalidLimit"
+	ReasonInvalidTolerance InvalidPolicyReason = "InvalidTolerance"
+	ReasonTooManyTiers     InvalidPolicyReason = "TooManyTiers"
+)
+
+// InvalidPolicyError is a policy that cannot be used: its author has to change it.
+type InvalidPolicyError struct {
+	Policy  string
+	Reason  InvalidPolicyReason
+	Message string // what is wrong, with the field's path
+	Remedy  string // what to write instead
+}
+
+// Error names the policy, what is wrong and the remedy.
+func (e *InvalidPolicyError) Error() string {
+	return fmt.Sprintf("policy %q: %s: %s", e.Policy, e.Message, e.Remedy)
+}
+
+// IsInvalidPolicy says whether an error is, or wraps, an InvalidPolicyError.
+func IsInvalidPolicy(err error) bool {
+	var invalid *InvalidPolicyError
+	return errors.As(err, &invalid)
+}

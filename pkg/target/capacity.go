@@ -1,0 +1,157 @@
+package target
+
+import (
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	resourcehelper "k8s.io/component-helpers/resource"
+)
+
+// Room is a target's room, added up for people; placement never uses the sum, because what fits in sum may fit on no node.
+type Room struct {
+	Nodes       int32
+	Delegates   int32
+	Allocatable corev1.ResourceList
+	Free        corev1.ResourceList
+}
+
+// Room adds up the nodes that delegates may run on, and the pods on them.
+func (t *Target) Room() Room {
+	room := Room{Allocatable: corev1.ResourceList{}, Free: corev1.ResourceList{}}
+	counted := map[string]bool{}
+	for _, node := range t.UsableNodes() {
+		room.Nodes++
+		counted[node.Name] = true
+		for name, q := range node.Status.Allocatable {
+			add(room.Allocatable, name, q)
+			add(room.Free, name, q)
+		}
+	}
+	for _, obj := range t.watches.pods.GetStore().List() {
+		pod := obj.(*corev1.Pod)
+		if ended(pod) {
+			continue
+		}
+		if t.IsDelegate(pod) {
+			room.Delegates++
+		}
+		if counted[t.NodeOf(pod)] {
+			subtract(room.Free, pod)
+		}
+	}
+	if t.watches.nodes == nil {
+		room.Nodes = 0 // the one node is made up
+	}
+	return room
+}
+
+// UsableNodes are the nodes that the target's nodeSelector admits and that take pods. Where nodes are not watched, one
+// node is made up of the quota or the declared room, so that a dry run needs no second way to count. None may be changed.
+func (t *Target) UsableNodes() []*corev1.Node {
+	if t.watches.nodes == nil {
+		return []*corev1.Node{t.madeUpNode()}
+	}
+	var usable []*corev1.Node
+	selector := labels.SelectorFromSet(t.Spec().NodeSelector)
+	for _, obj := range t.watches.nodes.GetStore().List() {
+		node := obj.(*corev1.Node)
+		if selector.Matches(labels.Set(node.Labels)) && !node.Spec.Unschedulable && nodeReady(node) {
+			usable = append(usable, node)
+		}
+	}
+	return usable
+}
+
+// NodeOf is the name of the node whose room a pod takes: its own, or the made-up one.
+func (t *Target) NodeOf(pod *corev1.Pod) string {
+	if t.watches.nodes == nil {
+		return t.name
+	}
+	return pod.Spec.NodeName
+}
+
+func (t *Target) madeUpNode() *corev1.Node {
+	allocatable := t.Spec().Capacity.Static.DeepCopy()
+	if t.watches.quotas != nil {
+		allocatable = quotaRoom(t.watches.quotas.GetStore().List())
+	}
+	if allocatable == nil {
+		allocatable = corev1.ResourceList{}
+	}
+	if _, ok := allocatable[corev1.ResourcePods]; !ok {
+		allocatable[corev1.ResourcePods] = resource.MustParse("10000")
+	}
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: t.name, Labels: t.Spec().NodeSelector},
+		Status: corev1.NodeStatus{
+			Capacity: allocatable, Allocatable: allocatable,
+			Conditions: []corev1.NodeCondition{{Type: corev1.NodeReady, Status: corev1.ConditionTrue}},
+		},
+	}
+}
+
+// quotaRoom is, for each resource, the smallest of what the quotas allow. Limits on requests count as the resource.
+func quotaRoom(quotas []any) corev1.ResourceList {
+	room := corev1.ResourceList{}
+	for _, obj := range quotas {
+		for name, hard := range obj.(*corev1.ResourceQuota).Spec.Hard {
+			name = corev1.ResourceName(strings.TrimPrefix(string(name), "requests."))
+			if strings.HasPrefix(string(name), "limits.") || strings.HasPrefix(string(name), "count/") {
+				continue
+			}
+			if had, ok := room[name]; !ok || hard.Cmp(had) < 0 {
+				room[name] = hard
+			}
+		}
+	}
+	return room
+}
+
+// RoomChanged tells whether an update of a node or a quota changes what fits there; a node's heartbeats do not.
+func RoomChanged(old, obj any) bool {
+	switch now := obj.(type) {
+	case *corev1.Node:
+		was := old.(*corev1.Node)
+		return was.Spec.Unschedulable != now.Spec.Unschedulable || nodeReady(was) != nodeReady(now) ||
+			!equality.Semantic.DeepEqual(was.Status.Allocatable, now.Status.Allocatable) ||
+			!equality.Semantic.DeepEqual(was.Spec.Taints, now.Spec.Taints) ||
+			!equality.Semantic.DeepEqual(was.Labels, now.Labels)
+	case *corev1.ResourceQuota:
+		return !equality.Semantic.DeepEqual(old.(*corev1.ResourceQuota).Spec, now.Spec)
+	}
+	return true
+}
+
+func ended(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+func nodeReady(node *corev1.Node) bool {
+	for _, c := range node.Status.Conditions {
+		if c.Type == corev1.NodeReady {
+			return c.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+func add(list corev1.ResourceList, name corev1.ResourceName, q resource.Quantity) {
+	sum := list[name]
+	sum.Add(q)
+	list[name] = sum
+}
+
+func subtract(free corev1.ResourceList, pod *corev1.Pod) {
+	requests := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
+	requests[corev1.ResourcePods] = *resource.NewQuantity(1, resource.DecimalSI)
+	for name, q := range requests {
+		if left, ok := free[name]; ok {
+			left.Sub(q)
+			free[name] = left
+		}
+	}
+}

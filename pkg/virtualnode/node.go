@@ -1,0 +1,87 @@
+package virtualnode
+
+import (
+	"maps"
+	"net"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+)
+
+// Endpoint is where a virtual node's kubelet API listens, as the API server reaches it.
+type Endpoint struct {
+	IP   net.IP
+	Port int32
+}
+
+// forge is pure: the Node object that stands for a target.
+func forge(t *v1alpha1.Target, e Endpoint) *corev1.Node {
+	name := v1alpha1.VirtualNodeName(t.Name)
+	labels := map[string]string{
+		corev1.LabelOSStable:   "linux",
+		corev1.LabelArchStable: "amd64",
+		"kubernetes.io/role":   "agent",
+		corev1.LabelNodeExcludeBalancers: "true", // a load balancer has nothing to send to here
+	}
+	maps.Copy(labels, t.Spec.Labels)
+	labels[corev1.LabelHostname] = name
+	labels[v1alpha1.LabelTarget] = t.Name
+	labels[v1alpha1.LabelNodeType] = v1alpha1.NodeTypeVirtual
+	if _, ok := labels[corev1.LabelTopologyZone]; !ok {
+		// A zone of its own: the node lifecycle controller slows eviction down by zone, so that targets without one would
+		// be judged together, and one that fails would keep another's pods from being evicted.
+		labels[corev1.LabelTopologyZone] = name
+	}
+	return &corev1.Node{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
+		Spec: corev1.NodeSpec{
+			Taints: []corev1.Taint{{Key: v1alpha1.TaintProvider, Value: v1alpha1.TaintProviderValue, Effect: corev1.TaintEffectNoSchedule}},
+		},
+		Status: corev1.NodeStatus{
+			Capacity:        t.Status.Allocatable.DeepCopy(),
+			Allocatable:     t.Status.Allocatable.DeepCopy(),
+			Conditions:      conditions(t),
+			Addresses:       []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: e.IP.String()}},
+			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: e.Port}},
+			NodeInfo: corev1.NodeSystemInfo{
+				KubeletVersion:          t.Status.Version,
+				OperatingSystem:         "linux",
+				Architecture:            "amd64",
+				ContainerRuntimeVersion: "spillway://" + t.Name,
+			},
+		},
+	}
+}
+
+// conditions tell the truth about the target: a node is ready while its cluster can be reached and used.
+func conditions(t *v1alpha1.Target) []corev1.NodeCondition {
+	ready := corev1.NodeCondition{Type: corev1.NodeReady, Status: corev1.ConditionTrue, Reason: "TargetReady", Message: "the target answers"}
+	for _, kind := range []string{v1alpha1.ConditionReachable, v1alpha1.ConditionAuthorized, v1alpha1.ConditionCapacityKnown} {
+		c := meta.FindStatusCondition(t.Status.Conditions, kind)
+		if c == nil {
+			ready.Status, ready.Reason, ready.Message = corev1.ConditionFalse, "TargetConnecting", "the target has not been reached yet"
+			break
+		}
+		ready.LastTransitionTime = later(ready.LastTransitionTime, c.LastTransitionTime)
+		if c.Status != metav1.ConditionTrue {
+			ready.Status, ready.Reason, ready.Message = corev1.ConditionFalse, c.Reason, c.Message
+			break
+		}
+	}
+	list := []corev1.NodeCondition{ready}
+	for _, kind := range []corev1.NodeConditionType{corev1.NodeMemoryPressure, corev1.NodeDiskPressure, corev1.NodePIDPressure, corev1.NodeNetworkUnavailable} {
+		list = append(list, corev1.NodeCondition{Type: kind, Status: corev1.ConditionFalse, Reason: "NotOfANode", Message: "a target's own nodes tell of this",
+			LastTransitionTime: t.CreationTimestamp})
+	}
+	return list
+}
+
+func later(a, b metav1.Time) metav1.Time {
+	if a.Before(&b) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,101 @@
+package schedulerplugin
+
+import (
+	"errors"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/spillway-dev/spillway/pkg/placement"
+)
+
+const cycleKey fwk.StateKey = Name
+
+// cycle is what one pod's scheduling cycle finds out, from PreFilter to Bind.
+type cycle struct {
+	policy  *placement.Policy
+	request placement.Request
+	fence   string // the only virtual node that the pod may go to, because its delegate is there; "" when free
+	remote  string // why the pod may not leave the source at all; "" when it may
+
+	mu     sync.Mutex
+	places map[string]*place // by node name
+	totals map[string]int64  // by node name, after scoring
+
+	created *corev1.Pod // the delegate, once it exists
+}
+
+// place is one node in one cycle.
+type place struct {
+	placement.Place
+	reason   string      // why not; "" when feasible
+	node     string      // the target's node of the dry run
+	delegate *corev1.Pod // as it will be
+}
+
+// Clone is for preemption's what-if, which only asks about local nodes: they leave no trace in a clone.
+func (c *cycle) Clone() fwk.StateData {
+	return &cycle{policy: c.policy, request: c.request, fence: c.fence, remote: c.remote, places: map[string]*place{}}
+}
+
+func cycleOf(state fwk.CycleState) (*cycle, error) {
+	data, err := state.Read(cycleKey)
+	if err != nil {
+		return nil, errors.New("PreFilter has not run for this pod")
+	}
+	return data.(*cycle), nil
+}
+
+func (c *cycle) set(node string, p *place) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.places[node] = p
+}
+
+func (c *cycle) get(node string) *place {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.places[node]
+}
+
+// record is the placement as it is kept: the local nodes folded to one place, the winner's node named, and, where no
+// local node took the pod, their reasons.
+func (c *cycle) record(winner, localRefusals string, now metav1.Time) placement.Record {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	record := placement.Record{Node: winner, Policy: c.policy.Name, Mode: c.policy.Mode, At: now}
+	var feasible []placement.Place
+	var nodes []string
+	localReason, local := localRefusals, -1
+	for node, p := range c.places {
+		switch {
+		case p.reason == "" && p.Local:
+			if local < 0 {
+				local = len(feasible)
+				feasible, nodes = append(feasible, p.Place), append(nodes, node)
+			}
+			if node == winner {
+				feasible[local], nodes[local] = p.Place, node
+			}
+		case p.reason == "":
+			feasible, nodes = append(feasible, p.Place), append(nodes, node)
+		case p.Local && localReason == "":
+			localReason = p.reason
+		case p.Local:
+		default:
+			record.Places = append(record.Places, placement.Refused(p.Place, p.reason))
+		}
+	}
+	if local < 0 && localReason != "" {
+		record.Places = append(record.Places, placement.Refused(placement.Place{Name: placement.LocalName, Local: true}, localReason))
+	}
+	for i, score := range c.policy.Rank(feasible) {
+		if nodes[i] == winner && !feasible[i].Local {
+			record.Target = feasible[i].Name
+		}
+		record.Places = append(record.Places, placement.Considered(feasible[i], score))
+	}
+	return record
+}

@@ -1,0 +1,158 @@
+// Package dryrun answers "does this delegate really fit there, and on which node?" without asking the target: it runs
+// Kubernetes' own filter plugins over a cache of the target's nodes and pods.
+//
+// The target's watches come in; out come a node for a pod, or the reasons why no node takes it, counted as the target's
+// own scheduler would count them. Nothing here touches the network, so a scheduling cycle may call it.
+package dryrun
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/klog/v2"
+	schedulercache "k8s.io/kubernetes/pkg/scheduler/backend/cache"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+
+	"github.com/spillway-dev/spillway/pkg/target"
+)
+
+// Cluster is one target's nodes and pods, with the pods that were just sent there and are not yet seen.
+type Cluster struct {
+	target *target.Target
+	logger klog.Logger
+
+	mu       sync.Mutex
+	cache    schedulercache.Cache
+	snapshot *schedulercache.Snapshot
+	filters  framework.Framework
+	madeUp   *corev1.Node // of a target whose nodes are not watched; nil otherwise
+	cancel   context.CancelFunc
+}
+
+// Fit is a node that takes the pod.
+type Fit struct {
+	// Node of the target. Its scheduler may choose another one; what it chose replaces this one as soon as it is seen.
+	Node string
+	// FreeShare of the target's room, of the scarcest resource that the pod asks for, that the pod would leave; 0 to 1.
+	FreeShare float64
+}
+
+// New prepares the dry run of a target and registers with its watches, which must not have been started.
+func New(ctx context.Context, t *target.Target) (*Cluster, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	c := &Cluster{
+		target:   t,
+		logger:   klog.FromContext(ctx),
+		cache:    schedulercache.New(ctx, nil, false, false),
+		snapshot: schedulercache.NewEmptySnapshot(),
+		cancel:   cancel,
+	}
+	var err error
+	if c.filters, err = newFilters(ctx, t, c.snapshot); err != nil {
+		cancel()
+		return nil, fmt.Errorf("preparing the dry run of target %s: %w", t.Name(), err)
+	}
+	if err := c.watch(); err != nil {
+		cancel()
+		return nil, fmt.Errorf("watching target %s for its dry run: %w", t.Name(), err)
+	}
+	return c, nil
+}
+
+// Close ends the dry run's own goroutines.
+func (c *Cluster) Close() { c.cancel() }
+
+// Fit finds the node with the most room left among those that take the pod. When there is none, the error is a *Misfit.
+func (c *Cluster) Fit(ctx context.Context, pod *corev1.Pod) (Fit, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refreshMadeUp()
+	if err := c.cache.UpdateSnapshot(c.logger, c.snapshot); err != nil {
+		return Fit{}, fmt.Errorf("taking a snapshot of target %s: %w", c.target.Name(), err)
+	}
+	nodes, _ := c.snapshot.List()
+	misfit := &Misfit{}
+	state := framework.NewCycleState()
+	admitted, status, _ := c.filters.RunPreFilterPlugins(ctx, state, pod)
+	if !status.IsSuccess() {
+		misfit.count(status, len(nodes))
+		return Fit{}, misfit.orEmpty()
+	}
+	need := needOf(pod)
+	best, bestShare := "", -1.0
+	for _, node := range nodes {
+		if !admitted.AllNodes() && !admitted.NodeNames.Has(node.Node().Name) {
+			misfit.add("node(s) didn't match Pod's node affinity/selector", 1)
+			continue
+		}
+		if !nodeReady(node.Node()) {
+			misfit.add("node(s) were not ready", 1)
+			continue
+		}
+		if status := c.filters.RunFilterPlugins(ctx, state, pod, node); !status.IsSuccess() {
+			misfit.count(status, 1)
+			continue
+		}
+		if share := need.shareLeft(node); share > bestShare {
+			best, bestShare = node.Node().Name, share
+		}
+	}
+	if best == "" {
+		return Fit{}, misfit.orEmpty()
+	}
+	return Fit{Node: best, FreeShare: need.shareLeft(nodes...)}, nil
+}
+
+// Assume takes room for a delegate on a node before the target knows of it, so that the next pod sees less.
+func (c *Cluster) Assume(delegate *corev1.Pod, node string) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	pod := cached(delegate, node)
+	if known, err := c.cache.GetPod(pod); err == nil && known != nil {
+		return nil // adopted: it is there already
+	}
+	return c.cache.AssumePod(c.logger, pod)
+}
+
+// Forget gives back what Assume took, unless the target has confirmed the delegate meanwhile: then its own end will.
+func (c *Cluster) Forget(delegate *corev1.Pod) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.forget(cached(delegate, ""))
+}
+
+func (c *Cluster) forget(pod *corev1.Pod) {
+	if assumed, err := c.cache.IsAssumedPod(pod); err != nil || !assumed {
+		return
+	}
+	if known, err := c.cache.GetPod(pod); err == nil {
+		_ = c.cache.ForgetPod(c.logger, known) // fails only for a pod that is not assumed
+	}
+}
+
+// refreshMadeUp follows a change of the declared room or of the quotas.
+func (c *Cluster) refreshMadeUp() {
+	if c.target.Nodes() != nil {
+		return
+	}
+	node := c.target.UsableNodes()[0]
+	switch {
+	case c.madeUp == nil:
+		c.cache.AddNode(c.logger, node)
+	case !equality.Semantic.DeepEqual(c.madeUp.Status.Allocatable, node.Status.Allocatable):
+		c.cache.UpdateNode(c.logger, c.madeUp, node)
+	}
+	c.madeUp = node
+}
+
+func nodeReady(node *corev1.Node) bool {
+	for _, condition := range node.Status.Conditions {
+		if condition.Type == corev1.NodeReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}

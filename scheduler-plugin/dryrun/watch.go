@@ -1,0 +1,100 @@
+package dryrun
+
+import (
+	"errors"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+)
+
+// watch feeds the cache from the target's informers.
+func (c *Cluster) watch() error {
+	_, err := c.target.Pods().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    func(obj any) { c.change(nil, pod(obj)) },
+		UpdateFunc: func(old, obj any) { c.change(pod(old), pod(obj)) },
+		DeleteFunc: func(obj any) { c.change(pod(obj), nil) },
+	})
+	if nodes := c.target.Nodes(); nodes != nil {
+		_, nodeErr := nodes.AddEventHandler(cache.ResourceEventHandlerFuncs{
+			AddFunc:    func(obj any) { c.locked(func() { c.cache.AddNode(c.logger, node(obj)) }) },
+			UpdateFunc: func(old, obj any) { c.locked(func() { c.cache.UpdateNode(c.logger, node(old), node(obj)) }) },
+			DeleteFunc: func(obj any) {
+				c.locked(func() { _ = c.cache.RemoveNode(c.logger, node(obj)) }) // fails for an unknown node, which is gone too
+			},
+		})
+		err = errors.Join(err, nodeErr)
+	}
+	return err
+}
+
+// change applies a pod's change. A pod that is not assigned or has ended takes no room, whatever it did before.
+func (c *Cluster) change(old, now *corev1.Pod) {
+	was, is := c.takesRoom(old), c.takesRoom(now)
+	c.locked(func() {
+		switch {
+		case was && is:
+			_ = c.cache.UpdatePod(c.logger, c.asCached(old), c.asCached(now)) // each fails only on what the next event mends
+		case is:
+			_ = c.cache.AddPod(c.logger, c.asCached(now))
+		case was:
+			_ = c.cache.RemovePod(c.logger, c.asCached(old))
+		case now == nil || ended(now): // an assumed delegate that was never seen running
+			c.forget(c.asCached(either(now, old)))
+		}
+	})
+}
+
+func (c *Cluster) takesRoom(pod *corev1.Pod) bool {
+	return pod != nil && c.target.NodeOf(pod) != "" && !ended(pod)
+}
+
+func (c *Cluster) asCached(pod *corev1.Pod) *corev1.Pod {
+	return cached(pod, c.target.NodeOf(pod))
+}
+
+func (c *Cluster) locked(do func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	do()
+}
+
+// cached is the pod as the cache holds it. The cache tells pods apart by UID; a delegate goes by its source's, because it
+// is assumed before the target has given it one of its own.
+func cached(pod *corev1.Pod, node string) *corev1.Pod {
+	copied := *pod
+	if uid := pod.Labels[v1alpha1.LabelSourceUID]; uid != "" {
+		copied.UID = types.UID(pod.Labels[v1alpha1.LabelSourceCluster] + "/" + uid)
+	}
+	copied.Spec.NodeName = node
+	return &copied
+}
+
+func either(a, b *corev1.Pod) *corev1.Pod {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+func ended(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+func pod(obj any) *corev1.Pod {
+	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+		obj = gone.Obj
+	}
+	p, _ := obj.(*corev1.Pod)
+	return p
+}
+
+func node(obj any) *corev1.Node {
+	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+		obj = gone.Obj
+	}
+	n, _ := obj.(*corev1.Node)
+	return n
+}

@@ -1,0 +1,152 @@
+package schedulerplugin
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/spillway-dev/spillway/pkg/delegate"
+	"github.com/spillway-dev/spillway/pkg/placement"
+	"github.com/spillway-dev/spillway/scheduler-plugin/dryrun"
+	"github.com/spillway-dev/spillway/scheduler-plugin/views"
+)
+
+// Filter asks whether the pod may run on the node and, for a virtual node, whether it really fits the target. It refuses
+// a virtual node as unresolvable, because preempting source pods there would make no room.
+func (p *Plugin) Filter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, info fwk.NodeInfo) *fwk.Status {
+	c, err := cycleOf(state)
+	if err != nil {
+		return fwk.AsStatus(err)
+	}
+	node := info.Node()
+	var found *place
+	if views.IsVirtual(node) {
+		found = p.remotePlace(ctx, c, pod, node)
+	} else {
+		found = p.localPlace(c, info)
+	}
+	c.set(node.Name, found)
+	if found.reason == "" {
+		return nil
+	}
+	p.waiting.add(pod)
+	if found.Local {
+		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, found.reason)
+	}
+	return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, found.Name+": "+found.reason)
+}
+
+// localPlace is a node of the source, at the price and carbon of the Target that says spec.self. In-tree plugins have
+// already found that the pod fits.
+func (p *Plugin) localPlace(c *cycle, info fwk.NodeInfo) *place {
+	var signals placement.Signals
+	if self := p.Registry.Self(); self != nil {
+		signals = self.Signals
+	} else {
+		signals.Energy = placement.EnergyFrom(nil)
+	}
+	found := &place{Place: placement.Place{
+		Name:      placement.LocalName,
+		Local:     true,
+		Estimate:  placement.EstimateFor(c.request, signals),
+		FreeShare: freeShare(info, c.request),
+		Labels:    labels.Set(info.Node().Labels),
+	}}
+	if c.fence != "" {
+		found.reason = fmt.Sprintf(reasonFenced, c.fence)
+	} else {
+		found.reason = c.policy.Admit(found.Place)
+	}
+	return found
+}
+
+// remotePlace is a target. The order is from what costs least to find out to what costs most.
+func (p *Plugin) remotePlace(ctx context.Context, c *cycle, pod *corev1.Pod, node *corev1.Node) *place {
+	found := &place{Place: placement.Place{Name: targetName(node), Labels: labels.Set(node.Labels)}}
+	room := p.roomOf(node)
+	if room == nil {
+		found.reason = reasonNoTarget
+		return found
+	}
+	found.Estimate = placement.EstimateFor(c.request, room.target.Signals())
+	for _, refuse := range []func() string{
+		func() string { return c.remote },
+		func() string { return fenced(c, node) },
+		func() string { return unusable(room) },
+		func() string { return p.namespaceNotFor(room, pod.Namespace) },
+		func() string { return p.refusedBefore(pod, room) },
+		func() string { return c.policy.Admit(found.Place) },
+		func() string { return p.misfit(ctx, room, pod, node, found) },
+	} {
+		if found.reason = refuse(); found.reason != "" {
+			return found
+		}
+	}
+	return found
+}
+
+func fenced(c *cycle, node *corev1.Node) string {
+	if c.fence != "" && c.fence != node.Name {
+		return fmt.Sprintf(reasonFenced, c.fence)
+	}
+	return ""
+}
+
+func unusable(r *room) string {
+	reason, _ := r.target.Usable()
+	return reason
+}
+
+func (p *Plugin) namespaceNotFor(r *room, namespace string) string {
+	declared := r.target.Spec().Namespaces.Selector
+	if declared == nil {
+		return ""
+	}
+	selector, err := metav1.LabelSelectorAsSelector(declared)
+	if err != nil {
+		return fmt.Sprintf("its Target's namespaces.selector cannot be used: %v", err)
+	}
+	if set, _ := p.Namespaces(namespace); !selector.Matches(set) {
+		return fmt.Sprintf(reasonNamespaceNotFor, namespace)
+	}
+	return ""
+}
+
+func (p *Plugin) refusedBefore(pod *corev1.Pod, r *room) string {
+	refusal, ok := p.refusals.get(pod.UID, r.target.Name())
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf(reasonRefusedBefore, p.now().Sub(refusal.at).Round(time.Second), refusal.reason)
+}
+
+// misfit makes the delegate and dry-runs it. It keeps both answers for Reserve.
+func (p *Plugin) misfit(ctx context.Context, r *room, pod *corev1.Pod, node *corev1.Node, found *place) string {
+	made, err := delegate.New(pod, delegate.Options{
+		SourceCluster: p.SourceCluster,
+		Target:        r.target.Spec(),
+		NodeLabels:    node.Labels,
+	})
+	if err != nil {
+		return err.Error()
+	}
+	found.delegate = made
+	if existing := r.target.DelegateOf(pod.UID); existing != nil && existing.Spec.NodeName != "" {
+		found.node, found.FreeShare = existing.Spec.NodeName, 1
+		return "" // it runs there already; its room is its own
+	}
+	fit, err := r.dryrun.Fit(ctx, made)
+	if err != nil {
+		if dryrun.IsMisfit(err) {
+			return err.Error()
+		}
+		return fmt.Sprintf("its dry run failed: %v", err)
+	}
+	found.node, found.FreeShare = fit.Node, fit.FreeShare
+	return ""
+}

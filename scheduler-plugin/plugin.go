@@ -1,0 +1,172 @@
+// Package schedulerplugin is the one scheduler plugin that knows the targets. A pod of the profile "spillway" comes in;
+// out comes a binding, to a local node or to a virtual node whose target has already scheduled the pod's delegate.
+//
+// One file per extension point, in the order in which the framework calls them:
+//
+//	prefilter.go  who may go where: election, policy
+//	filter.go     does it really fit: limits, and a dry run of the target's own scheduling, in memory
+//	score.go      cost, carbon and capacity of every feasible place
+//	reserve.go    take the room, so that the next pod sees less; and give it back
+//	prebind.go    ship what the pod needs, create the delegate, wait until the target has scheduled it
+//	bind.go       bind, with the placement's record in the binding's annotations
+//
+// Nothing before PreBind waits for the network: those run one pod at a time.
+package schedulerplugin
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/utils/clock"
+
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+	"github.com/spillway-dev/spillway/pkg/placement"
+	"github.com/spillway-dev/spillway/pkg/target"
+	"github.com/spillway-dev/spillway/scheduler-plugin/dryrun"
+)
+
+// Name of the plugin.
+const Name = "Spillway"
+
+// PolicySource finds the policy of a pod.
+type PolicySource interface {
+	For(pod *corev1.Pod) (*placement.Policy, error)
+}
+
+// Follower ships what a pod references to a target.
+type Follower interface {
+	Ensure(ctx context.Context, t *target.Target, namespace string, pod *corev1.Pod) error
+	Release(ctx context.Context, t *target.Target, namespace string, uid types.UID)
+}
+
+// Namespaces tells a source namespace's labels, from a cache.
+type Namespaces func(name string) (labels.Set, bool)
+
+// Options of the plugin.
+type Options struct {
+	SourceCluster string
+	Registry      *target.Registry
+	Policies      PolicySource
+	Follow        Follower
+	Namespaces    Namespaces
+	Aliases       bool // accept the annotations and labels of other projects' guides
+	Clock         clock.PassiveClock
+}
+
+// Plugin is the scheduler plugin. It listens to the registry, to dry-run each target.
+type Plugin struct {
+	Options
+	handle   fwk.Handle
+	refusals *refusals
+	waiting  *waiting
+
+	mu    sync.RWMutex
+	rooms map[string]*room // by target name
+}
+
+// room is a target and its dry run.
+type room struct {
+	target *target.Target
+	dryrun *dryrun.Cluster
+}
+
+// New returns the plugin; it must be added to the registry as a listener before the first target.
+func New(o Options) *Plugin {
+	return &Plugin{
+		Options:  o,
+		refusals: newRefusals(o.Clock),
+		waiting:  newWaiting(o.Clock),
+		rooms:    map[string]*room{},
+	}
+}
+
+// Factory hands the plugin to the scheduler, which makes it part of its profile.
+func (p *Plugin) Factory(_ context.Context, _ runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
+	p.handle = handle
+	return p, nil
+}
+
+var (
+	_ fwk.PreFilterPlugin   = (*Plugin)(nil)
+	_ fwk.FilterPlugin      = (*Plugin)(nil)
+	_ fwk.PreScorePlugin    = (*Plugin)(nil)
+	_ fwk.ScorePlugin       = (*Plugin)(nil)
+	_ fwk.ReservePlugin     = (*Plugin)(nil)
+	_ fwk.PreBindPlugin     = (*Plugin)(nil)
+	_ fwk.BindPlugin        = (*Plugin)(nil)
+	_ fwk.EnqueueExtensions = (*Plugin)(nil)
+	_ fwk.SignPlugin        = (*Plugin)(nil)
+	_ target.Listener       = (*Plugin)(nil)
+)
+
+// Name of the plugin.
+func (p *Plugin) Name() string { return Name }
+
+// SignPod adds to the pod's signature what this plugin looks at beyond the in-tree plugins: two pods of one signature are
+// placed alike.
+func (p *Plugin) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
+	return []fwk.SignFragment{
+		{Key: "spillway.dev/namespace", Value: pod.Namespace},
+		{Key: "spillway.dev/labels", Value: pod.Labels},
+		{Key: "spillway.dev/policy", Value: pod.Annotations[v1alpha1.AnnotationPolicy]},
+	}, nil
+}
+
+// TargetAdded prepares the dry run of a target.
+func (p *Plugin) TargetAdded(t *target.Target) {
+	d, err := dryrun.New(context.Background(), t) // ended by Close
+	if err != nil {
+		klog.Background().Error(err, "target cannot be used", "target", t.Name())
+		return
+	}
+	p.waiting.watch(t, p.activate)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.rooms[t.Name()] = &room{target: t, dryrun: d}
+}
+
+// TargetRemoved ends it.
+func (p *Plugin) TargetRemoved(t *target.Target) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r := p.rooms[t.Name()]; r != nil && r.target == t {
+		r.dryrun.Close()
+		delete(p.rooms, t.Name())
+	}
+}
+
+// roomOf finds the target of a virtual node; nil when there is none any more.
+func (p *Plugin) roomOf(node *corev1.Node) *room {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.rooms[node.Labels[v1alpha1.LabelTarget]]
+}
+
+// activate puts waiting pods at the front of the queue, because a target's room changed.
+func (p *Plugin) activate(pods map[string]*corev1.Pod) {
+	if p.handle != nil && len(pods) > 0 {
+		p.handle.Activate(klog.Background(), pods)
+	}
+}
+
+// holder finds the target that holds a delegate of this pod already, from before a restart or a failed attempt.
+func (p *Plugin) holder(uid types.UID) (*target.Target, *corev1.Pod) {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	for _, r := range p.rooms {
+		if d := r.target.DelegateOf(uid); d != nil {
+			return r.target, d
+		}
+	}
+	return nil, nil
+}
+
+// now is the clock's, for records.
+func (p *Plugin) now() time.Time { return p.Clock.Now() }

@@ -1,0 +1,172 @@
+// Package views lets Kubernetes' in-tree scheduler plugins look at one pod in two ways: at a local node with the pod as
+// its user wrote it, and at a virtual node either not at all or with the pod's cluster-level constraints only. (The third
+// view, the delegate on the target's nodes, is the dry run's.)
+//
+// An in-tree plugin's factory comes in; a factory of a plugin that chooses the view by the node comes out. So a pod's
+// nodeSelector on a label that only a target's nodes have does not keep it from the virtual node, and its spec is never
+// rewritten.
+package views
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	fwk "k8s.io/kube-scheduler/framework"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
+
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+)
+
+// Prefix of the names under which wrapped plugins are registered.
+const Prefix = "View"
+
+// ClusterView makes the pod that a plugin sees when it looks at a virtual node.
+type ClusterView func(pod *corev1.Pod, nodes []fwk.NodeInfo) *corev1.Pod
+
+// LocalOnly wraps an in-tree factory so that its plugin says nothing about virtual nodes.
+func LocalOnly(name string, factory frameworkruntime.PluginFactory) frameworkruntime.PluginFactory {
+	return wrap(name, factory, nil)
+}
+
+// ByView wraps an in-tree factory so that its plugin sees the pod's cluster-level constraints at virtual nodes.
+func ByView(name string, factory frameworkruntime.PluginFactory, view ClusterView) frameworkruntime.PluginFactory {
+	return wrap(name, factory, view)
+}
+
+func wrap(name string, factory frameworkruntime.PluginFactory, view ClusterView) frameworkruntime.PluginFactory {
+	return func(ctx context.Context, args runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
+		inner, err := factory(ctx, args, handle)
+		if err != nil {
+			return nil, err
+		}
+		return &plugin{name: Prefix + name, inner: inner, view: view}, nil
+	}
+}
+
+// IsVirtual tells a virtual node by the label that only Spillway sets.
+func IsVirtual(node *corev1.Node) bool { return node != nil && node.Labels[v1alpha1.LabelTarget] != "" }
+
+// plugin is one in-tree plugin seen through two views. It implements every extension point that any wrapped plugin uses;
+// the profile enables it only where the inner one does something.
+type plugin struct {
+	name  string
+	inner fwk.Plugin
+	view  ClusterView // nil: local nodes only
+}
+
+var (
+	_ fwk.PreFilterPlugin   = (*plugin)(nil)
+	_ fwk.FilterPlugin      = (*plugin)(nil)
+	_ fwk.ReservePlugin     = (*plugin)(nil)
+	_ fwk.PreBindPlugin     = (*plugin)(nil)
+	_ fwk.EnqueueExtensions = (*plugin)(nil)
+	_ fwk.SignPlugin        = (*plugin)(nil)
+)
+
+// EventsToRegister are the inner plugin's: what may make a local node fit.
+func (p *plugin) EventsToRegister(ctx context.Context) ([]fwk.ClusterEventWithHint, error) {
+	return p.inner.(fwk.EnqueueExtensions).EventsToRegister(ctx)
+}
+
+// Name of the wrapped plugin.
+func (p *plugin) Name() string { return p.name }
+
+// SignPod is the inner plugin's.
+func (p *plugin) SignPod(ctx context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
+	if signer, ok := p.inner.(fwk.SignPlugin); ok {
+		return signer.SignPod(ctx, pod)
+	}
+	return nil, fwk.NewStatus(fwk.Unschedulable)
+}
+
+// seen is what PreFilter found out for each view, for Filter to go by.
+type seen struct {
+	local, virtual  *fwk.Status // Skip: nothing to filter; rejected: no node of this kind fits
+	virtualPod      *corev1.Pod
+	virtualState    fwk.CycleState
+	virtualFiltered bool
+}
+
+// Clone shares what is only read after PreFilter.
+func (s *seen) Clone() fwk.StateData { return s }
+
+// PreFilter asks the inner plugin once for each view. A rejection holds for the nodes of its view only.
+func (p *plugin) PreFilter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
+	startNotes(state)
+	inner, ok := p.inner.(fwk.PreFilterPlugin)
+	if !ok {
+		return nil, p.preFilterByPodOnly(state, pod, nodes)
+	}
+	s := &seen{}
+	// The nodes that the inner plugin may name are dropped: its Filter comes to the same, and they would hide virtual ones.
+	_, s.local = inner.PreFilter(ctx, state, pod, nodes)
+	if s.local.Code() == fwk.Error {
+		return nil, s.local
+	}
+	if p.view != nil {
+		s.virtualPod, s.virtualState, s.virtualFiltered = p.view(pod, nodes), framework.NewCycleState(), true
+		_, s.virtual = inner.PreFilter(ctx, s.virtualState, s.virtualPod, nodes)
+		if s.virtual.Code() == fwk.Error {
+			return nil, s.virtual
+		}
+	}
+	state.Write(fwk.StateKey(p.name), s)
+	if s.local.IsSkip() && (p.view == nil || s.virtual.IsSkip()) {
+		return nil, fwk.NewStatus(fwk.Skip)
+	}
+	return nil, nil
+}
+
+// preFilterByPodOnly prepares the view of a plugin that has no PreFilter of its own.
+func (p *plugin) preFilterByPodOnly(state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) *fwk.Status {
+	if p.view != nil {
+		state.Write(fwk.StateKey(p.name), &seen{virtualPod: p.view(pod, nodes), virtualState: state, virtualFiltered: true})
+	}
+	return nil
+}
+
+// PreFilterExtensions serve preemption, which only happens on local nodes.
+func (p *plugin) PreFilterExtensions() fwk.PreFilterExtensions {
+	if inner, ok := p.inner.(fwk.PreFilterPlugin); ok {
+		if extensions := inner.PreFilterExtensions(); extensions != nil {
+			return &localExtensions{plugin: p, inner: extensions}
+		}
+	}
+	return nil
+}
+
+// Filter asks the inner plugin with the pod that fits the kind of node.
+func (p *plugin) Filter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, node fwk.NodeInfo) *fwk.Status {
+	inner := p.inner.(fwk.FilterPlugin)
+	s := p.seen(state)
+	if !IsVirtual(node.Node()) {
+		if s != nil && (s.local.IsSkip() || s.local.IsRejected()) {
+			return note(state, unlessSkip(s.local))
+		}
+		return note(state, inner.Filter(ctx, state, pod, node))
+	}
+	if p.view == nil || s == nil || !s.virtualFiltered {
+		return nil
+	}
+	if s.virtual.IsSkip() || s.virtual.IsRejected() {
+		return unlessSkip(s.virtual)
+	}
+	return inner.Filter(ctx, s.virtualState, s.virtualPod, node)
+}
+
+func (p *plugin) seen(state fwk.CycleState) *seen {
+	data, err := state.Read(fwk.StateKey(p.name))
+	if err != nil {
+		return nil
+	}
+	return data.(*seen)
+}
+
+func unlessSkip(s *fwk.Status) *fwk.Status {
+	if s.IsSkip() {
+		return nil
+	}
+	return s
+}
