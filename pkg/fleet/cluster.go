@@ -97,24 +97,24 @@ func (c *cluster) waitReady(ctx context.Context, p process, part component) erro
 // waitFor polls check, which p brings about. It fails at once when p, or a component that was started with it, has ended:
 // an API server without its etcd would else be waited for until the timeout.
 func (c *cluster) waitFor(ctx context.Context, p process, check func(context.Context) error) error {
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
+	var ended error
 	err := poll(ctx, readyTimeout, func(ctx context.Context) error {
 		for _, needed := range append([]process{p}, c.started...) {
 			if !needed.alive() {
-				cancel(componentError(needed, errEnded))
-				return errEnded
+				ended = componentError(needed, errEnded)
+				return nil
 			}
 		}
 		return check(ctx)
 	})
-	if cause := context.Cause(ctx); cause != nil {
-		return cause
-	}
-	if err != nil {
+	switch {
+	case ended != nil:
+		return ended
+	case err == nil || ctx.Err() != nil: // Another cluster failed, or the user pressed Ctrl-C: not this component's fault.
+		return err
+	default:
 		return componentError(p, err)
 	}
-	return nil
 }
 
 // user makes a client certificate and a kubeconfig with it; the administrator's is the one that people use.

@@ -1,6 +1,8 @@
 package fleet
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -12,9 +14,10 @@ import (
 )
 
 const (
-	markBegin = "•"
-	markGood  = "✓"
-	markBad   = "✗"
+	markBegin   = "•"
+	markGood    = "✓"
+	markBad     = "✗"
+	markStopped = "-" // because another step failed, or the user pressed Ctrl-C
 
 	spinInterval = 100 * time.Millisecond
 	spinWidth    = 78
@@ -78,14 +81,21 @@ func (s *steps) end(text string, took time.Duration, err error) {
 			break
 		}
 	}
-	mark := markGood
-	if err != nil {
-		mark = markBad
-	}
-	s.line(fmt.Sprintf("%s %s (%s)", mark, text, round(took)))
+	s.line(fmt.Sprintf("%s %s (%s)", mark(err), text, round(took)))
 	if len(s.running) == 0 && s.quit != nil {
 		close(s.quit)
 		s.quit = nil
+	}
+}
+
+func mark(err error) string {
+	switch {
+	case err == nil:
+		return markGood
+	case errors.Is(err, context.Canceled):
+		return markStopped
+	default:
+		return markBad
 	}
 }
 
@@ -121,4 +131,11 @@ func round(d time.Duration) time.Duration {
 		return d.Round(time.Second)
 	}
 	return d.Round(100 * time.Millisecond)
+}
+
+func count(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
 }

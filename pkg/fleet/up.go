@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 )
@@ -35,6 +34,9 @@ func Up(ctx context.Context, o Options) (*Fleet, error) {
 		u.ready,       // from now on a second Up finds this fleet
 	} {
 		if err := step(ctx); err != nil {
+			if ctx.Err() != nil {
+				err = fmt.Errorf("starting fleet %s: %w", u.Name, context.Cause(ctx)) // Such as "interrupt signal received".
+			}
 			return nil, u.giveUp(err)
 		}
 	}
@@ -137,7 +139,7 @@ func (u *up) clusters(ctx context.Context) error {
 	for _, name := range u.fleet.Clusters() {
 		c := u.fleet.cluster(name)
 		group.Go(func() error {
-			return u.steps.do(fmt.Sprintf("cluster %s: control plane and %d nodes", name, len(c.nodes())),
+			return u.steps.do(fmt.Sprintf("cluster %s: control plane and %s", name, count(len(c.nodes()), "node")),
 				func() error { return c.start(ctx) })
 		})
 	}
@@ -151,8 +153,7 @@ func (u *up) api(ctx context.Context) error {
 }
 
 func (u *up) targets(ctx context.Context) error {
-	text := "targets " + strings.Join(u.fleet.Targets(), ", ")
-	return u.eachSource(text, func(source string) error { return u.fleet.installTargets(ctx, source) })
+	return u.eachSource(count(len(u.fleet.Targets()), "target")+" to burst to", func(source string) error { return u.fleet.installTargets(ctx, source) })
 }
 
 func (u *up) controllers(ctx context.Context) error {

@@ -143,9 +143,20 @@ func (f *Follower) ensure(ctx context.Context, l *lane, key replicaKey, s *sourc
 		return nil
 	case content == nil:
 		return &MissingError{Kind: key.Kind, Namespace: key.Namespace, Name: key.Name}
-	default:
-		return f.settle(ctx, l, key)
 	}
+	if err := f.settle(ctx, l, key); err != nil {
+		return err
+	}
+	if !f.knows(l, key) {
+		return fmt.Errorf("shipping %s to target %s: the pod was released, or the target forgotten", key.sourceKey, l.name)
+	}
+	return nil
+}
+
+func (f *Follower) knows(l *lane, key replicaKey) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return l.replicas[key] != nil
 }
 
 // hold notes that a pod uses its references, before anything is waited for: from here on no other pod's Release deletes

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
 )
@@ -114,6 +115,16 @@ func TestAForgottenTargetIsLeftAlone(t *testing.T) {
 		passes(time.Hour)
 		assert.Empty(t, heata.calls())
 		assert.Empty(t, f.sources)
+	})
+}
+
+func TestATargetThatIsForgottenWhileAPodWaitsForItHasNotSucceeded(t *testing.T) {
+	inBubble(t, []runtime.Object{configMap("app", "1")}, func(t *testing.T, f *Follower, _ *fake.Clientset) {
+		heata := newTarget("heata")
+		heata.fails("create", func() error { time.Sleep(2 * time.Second); return nil })
+		time.AfterFunc(time.Second, func() { f.Forget("heata") })
+		err := f.Ensure(t.Context(), heata, targetSpace, pod("p", usesConfigMap("app", false)))
+		assert.ErrorContains(t, err, "shipping ConfigMap default/app to target heata")
 	})
 }
 

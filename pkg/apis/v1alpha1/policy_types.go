@@ -123,16 +123,16 @@ type Weights struct {
 // +kubebuilder:validation:XValidation:rule="has(self.pricePerHour) == has(self.currency)",message="limits.pricePerHour and limits.currency go together"
 type Limits struct {
 	// PricePerHour of the pod, in Currency.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() >= 0",message="a limit is never negative"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('0')) >= 0",message="a limit is never negative"
 	PricePerHour *resource.Quantity `json:"pricePerHour,omitempty"`
 	// Currency of PricePerHour, as an ISO 4217 code.
 	// +kubebuilder:validation:Pattern=`^[A-Z]{3}$`
 	Currency string `json:"currency,omitempty"`
 	// GramsPerHour of CO2e that the pod may cause.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() >= 0",message="a limit is never negative"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('0')) >= 0",message="a limit is never negative"
 	GramsPerHour *resource.Quantity `json:"gramsPerHour,omitempty"`
 	// GramsPerKWh of CO2e of the place's electricity.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() >= 0",message="a limit is never negative"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('0')) >= 0",message="a limit is never negative"
 	GramsPerKWh *resource.Quantity `json:"gramsPerKWh,omitempty"`
 }
 

@@ -54,7 +54,7 @@ type TargetSpec struct {
 	// Unschedulable stops new pods from going to the target; running ones stay.
 	Unschedulable bool `json:"unschedulable,omitempty"`
 	// Namespaces says which source namespaces may use the target, and where their delegates go.
-	// +kubebuilder:default={}
+	// +kubebuilder:default={mapping: Same}
 	Namespaces NamespaceMapping `json:"namespaces,omitempty"`
 	// NodeSelector is added to every delegate and limits which of the target's nodes count.
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
@@ -65,7 +65,7 @@ type TargetSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.all(k, !k.startsWith('spillway.dev/') && k != 'kubernetes.io/hostname' && k != 'type')",message="spec.labels: keys under spillway.dev/, kubernetes.io/hostname and type are set by Spillway: remove them"
 	Labels map[string]string `json:"labels,omitempty"`
 	// Capacity says how the target's room is known.
-	// +kubebuilder:default={}
+	// +kubebuilder:default={from: Nodes}
 	Capacity Capacity `json:"capacity,omitempty"`
 	// Price is a fixed price.
 	Price *Price `json:"price,omitempty"`
@@ -78,7 +78,7 @@ type TargetSpec struct {
 	// Energy is how the target turns work into electricity.
 	Energy *Energy `json:"energy,omitempty"`
 	// Reservation bounds the wait for the target's scheduler.
-	// +kubebuilder:default={}
+	// +kubebuilder:default={timeout: "30s"}
 	Reservation Reservation `json:"reservation,omitempty"`
 	// Network says whether the target's pod addresses can be reached from the source. Isolated: they are not published.
 	// +kubebuilder:validation:Enum=Isolated;Routable
@@ -161,20 +161,20 @@ type Price struct {
 	// +kubebuilder:validation:Pattern=`^[A-Z]{3}$`
 	Currency string `json:"currency"`
 	// CPUCoreHour is the price of one CPU core for an hour.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() >= 0",message="a price is never negative: use 0 or more, such as 20m for 0.020"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('0')) >= 0",message="a price is never negative: use 0 or more, such as 20m for 0.020"
 	CPUCoreHour resource.Quantity `json:"cpuCoreHour"`
 	// MemoryGiBHour is the price of one GiB of memory for an hour.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() >= 0",message="a price is never negative: use 0 or more, such as 3m for 0.003"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('0')) >= 0",message="a price is never negative: use 0 or more, such as 3m for 0.003"
 	MemoryGiBHour *resource.Quantity `json:"memoryGiBHour,omitempty"`
 	// GPUHour is the price of one GPU, of any vendor's extended resource, for an hour.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() >= 0",message="a price is never negative: use 0 or more"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('0')) >= 0",message="a price is never negative: use 0 or more"
 	GPUHour *resource.Quantity `json:"gpuHour,omitempty"`
 }
 
 // Carbon is the carbon intensity of a target's electricity.
 type Carbon struct {
 	// GramsPerKWh is grams of CO2 equivalent per kilowatt-hour.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() >= 0",message="a carbon intensity is never negative: use 0 or more, in grams of CO2e per kWh"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('0')) >= 0",message="a carbon intensity is never negative: use 0 or more, in grams of CO2e per kWh"
 	GramsPerKWh resource.Quantity `json:"gramsPerKWh"`
 	// SignalType: Average intensity accounts for what was emitted; Marginal for what one more kWh causes.
 	// +kubebuilder:validation:Enum=Average;Marginal
@@ -212,22 +212,22 @@ type ConfigMapSignal struct {
 // docs/signals.md derives.
 type Energy struct {
 	// WattsPerCoreIdle is drawn by one idle core.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() >= 0",message="watts are never negative: use 0 or more"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('0')) >= 0",message="watts are never negative: use 0 or more"
 	WattsPerCoreIdle *resource.Quantity `json:"wattsPerCoreIdle,omitempty"`
 	// WattsPerCoreMax is drawn by one fully used core.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() >= 0",message="watts are never negative: use 0 or more"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('0')) >= 0",message="watts are never negative: use 0 or more"
 	WattsPerCoreMax *resource.Quantity `json:"wattsPerCoreMax,omitempty"`
 	// WattsPerGiB is drawn by one GiB of memory.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() >= 0",message="watts are never negative: use 0 or more"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('0')) >= 0",message="watts are never negative: use 0 or more"
 	WattsPerGiB *resource.Quantity `json:"wattsPerGiB,omitempty"`
 	// PUE is the power usage effectiveness of ISO/IEC 30134-2: total energy over IT energy, at least 1.
 	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('1')) >= 0",message="a power usage effectiveness (ISO/IEC 30134-2) is at least 1"
 	PUE *resource.Quantity `json:"pue,omitempty"`
 	// EnergyReuseFactor is ISO/IEC 30134-6's: the share of the total energy that is used again, from 0 to 1.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() >= 0 && quantity(string(self)).compareTo(quantity('1')) <= 0",message="an energy reuse factor (ISO/IEC 30134-6) is between 0 and 1"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('0')) >= 0 && quantity(string(self)).compareTo(quantity('1')) <= 0",message="an energy reuse factor (ISO/IEC 30134-6) is between 0 and 1"
 	EnergyReuseFactor *resource.Quantity `json:"energyReuseFactor,omitempty"`
 	// EmbodiedGramsPerCoreHour is the hardware's own footprint, in grams of CO2e per core and hour.
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).sign() >= 0",message="grams are never negative: use 0 or more"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('0')) >= 0",message="grams are never negative: use 0 or more"
 	EmbodiedGramsPerCoreHour *resource.Quantity `json:"embodiedGramsPerCoreHour,omitempty"`
 }
 
