@@ -3,9 +3,14 @@ package schedulerplugin
 import (
 	"context"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/util/retry"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 
@@ -29,10 +34,37 @@ func (p *Plugin) Bind(ctx context.Context, state fwk.CycleState, pod *corev1.Pod
 			Annotations: map[string]string{v1alpha1.AnnotationPlacement: record}},
 		Target: corev1.ObjectReference{Kind: "Node", Name: nodeName},
 	}
-	if err := p.handle.ClientSet().CoreV1().Pods(pod.Namespace).Bind(ctx, binding, metav1.CreateOptions{}); err != nil {
-		return fwk.AsStatus(err)
+	if err := p.post(ctx, binding); err != nil {
+		return fwk.AsStatus(fmt.Errorf("binding to %s: %w", nodeName, err))
 	}
 	p.waiting.remove(pod.UID)
 	klog.FromContext(ctx).V(2).Info("bound pod", "pod", klog.KObj(pod), "node", nodeName)
 	return nil
+}
+
+// post tries again when the answer was lost: giving up would delete the delegate of a pod that may be bound.
+func (p *Plugin) post(ctx context.Context, binding *corev1.Binding) error {
+	pods := p.handle.ClientSet().CoreV1().Pods(binding.Namespace)
+	lost := false
+	return retry.OnError(bindBackoff, transient, func() error {
+		err := pods.Bind(ctx, binding, metav1.CreateOptions{})
+		if apierrors.IsConflict(err) && lost {
+			if now, getErr := pods.Get(ctx, binding.Name, metav1.GetOptions{}); getErr == nil &&
+				now.UID == binding.UID && now.Spec.NodeName == binding.Target.Name {
+				return nil // the attempt whose answer was lost
+			}
+		}
+		lost = lost || transient(err)
+		return err
+	})
+}
+
+// bindBackoff spans a restart of the API server.
+var bindBackoff = wait.Backoff{Duration: 100 * time.Millisecond, Factor: 2, Steps: 7, Jitter: 0.2}
+
+// transient tells a failure of the way from an answer of the API server.
+func transient(err error) bool {
+	return apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || apierrors.IsInternalError(err) ||
+		apierrors.IsServiceUnavailable(err) || apierrors.IsTooManyRequests(err) ||
+		utilnet.IsConnectionRefused(err) || utilnet.IsConnectionReset(err) || utilnet.IsProbableEOF(err)
 }

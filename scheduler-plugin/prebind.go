@@ -1,7 +1,9 @@
 package schedulerplugin
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -35,6 +37,9 @@ func (p *Plugin) PreBind(ctx context.Context, state fwk.CycleState, pod *corev1.
 	}
 	states, done := room.target.Await(pod.UID) // before the delegate exists, so that no state of it is missed
 	defer done()
+	ctx, cancel := context.WithTimeoutCause(ctx, reservationTimeout(room.target),
+		fmt.Errorf(reasonNotScheduled, room.target.Name(), reservationTimeout(room.target)))
+	defer cancel()
 	if err := p.send(ctx, c, room.target, pod, found.delegate); err != nil {
 		return p.refuse(pod, room.target, err)
 	}
@@ -51,63 +56,79 @@ func (p *Plugin) send(ctx context.Context, c *cycle, t *target.Target, pod, dele
 		c.created = existing
 		return nil
 	}
-	if err := p.Follow.Ensure(ctx, t, delegate.Namespace, pod); err != nil {
+	err := withNamespace(ctx, t, delegate.Namespace, func() error { return p.Follow.Ensure(ctx, t, delegate.Namespace, pod) })
+	if err != nil {
 		p.Follow.Release(ctx, t, delegate.Namespace, pod.UID)
-		return fmt.Errorf("shipping what the pod references to %s: %w", t.Name(), err)
+		return fmt.Errorf("shipping what the pod references: %w", err)
 	}
 	c.created = delegate // from here on it may exist, whatever the answer says
-	created, err := create(ctx, t, delegate)
-	if err != nil {
+	return withNamespace(ctx, t, delegate.Namespace, func() error {
+		created, err := create(ctx, t, delegate)
+		if err == nil {
+			c.created = created
+		}
 		return err
-	}
-	c.created = created
-	return nil
+	})
 }
 
-// create posts the delegate. A namespace is created only when the target says that it is missing: asking beforehand would
+// withNamespace does it again after creating the namespace, if that is what the target missed: asking beforehand would
 // cost every pod a request.
-func create(ctx context.Context, t *target.Target, delegate *corev1.Pod) (*corev1.Pod, error) {
-	pods := t.Client().CoreV1().Pods(delegate.Namespace)
-	created, err := pods.Create(ctx, delegate, metav1.CreateOptions{})
-	if namespaceMissing(err) {
-		if !t.Spec().Namespaces.Create {
-			return nil, fmt.Errorf(reasonNoNamespace, t.Name(), delegate.Namespace)
-		}
-		namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: delegate.Namespace,
-			Labels: map[string]string{v1alpha1.LabelSourceCluster: t.SourceCluster()}}}
-		if _, err := t.Client().CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
-			return nil, fmt.Errorf("creating namespace %s in %s: %w", delegate.Namespace, t.Name(), err)
-		}
-		created, err = pods.Create(ctx, delegate, metav1.CreateOptions{})
+func withNamespace(ctx context.Context, t *target.Target, name string, do func() error) error {
+	err := do()
+	if !namespaceMissing(err) {
+		return err
 	}
+	if !t.Spec().Namespaces.Create {
+		return fmt.Errorf(reasonNoNamespace, t.Name(), name)
+	}
+	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name,
+		Labels: map[string]string{v1alpha1.LabelSourceCluster: t.SourceCluster()}}}
+	if _, err := t.Client().CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
+		return fmt.Errorf("creating namespace %s in %s: %w", name, t.Name(), err)
+	}
+	return do()
+}
+
+func create(ctx context.Context, t *target.Target, delegate *corev1.Pod) (*corev1.Pod, error) {
+	created, err := t.Client().CoreV1().Pods(delegate.Namespace).Create(ctx, delegate, metav1.CreateOptions{})
 	switch {
 	case apierrors.IsAlreadyExists(err):
-		return delegate, nil // ours by its name; the watch tells its state
+		return adopt(ctx, t, delegate)
+	case err != nil && context.Cause(ctx) != nil:
+		return nil, fmt.Errorf(reasonNoAnswer, t.Name(), err)
 	case err != nil:
 		return nil, fmt.Errorf(reasonCreating, t.Name(), err)
 	}
 	return created, nil
 }
 
-func namespaceMissing(err error) bool {
-	status, ok := err.(apierrors.APIStatus)
-	return ok && apierrors.IsNotFound(err) && status.Status().Details != nil && status.Status().Details.Kind == "namespaces"
+// adopt takes a delegate that an earlier attempt left, which the cache does not show yet.
+func adopt(ctx context.Context, t *target.Target, delegate *corev1.Pod) (*corev1.Pod, error) {
+	existing, err := t.Client().CoreV1().Pods(delegate.Namespace).Get(ctx, delegate.Name, metav1.GetOptions{})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("reading the delegate that exists already in %s: %w", t.Name(), err)
+	case existing.Labels[v1alpha1.LabelSourceUID] != delegate.Labels[v1alpha1.LabelSourceUID]:
+		return nil, fmt.Errorf(reasonNameTaken, t.Name(), delegate.Namespace, delegate.Name)
+	case existing.DeletionTimestamp != nil:
+		return nil, fmt.Errorf(reasonDelegateEnding, t.Name())
+	}
+	return existing, nil
 }
 
-// awaitScheduled waits for the target's scheduler, as long as the Target allows.
+func namespaceMissing(err error) bool {
+	var status apierrors.APIStatus
+	return errors.As(err, &status) && apierrors.IsNotFound(err) && status.Status().Details != nil && status.Status().Details.Kind == "namespaces"
+}
+
+// awaitScheduled waits for the target's scheduler, as long as the context allows.
 func awaitScheduled(ctx context.Context, t *target.Target, states <-chan target.Delegate, created *corev1.Pod) error {
-	limit := t.Spec().Reservation.Timeout.Duration
-	if limit <= 0 {
-		limit = 30 * time.Second
-	}
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
 	for now := created; ; {
 		if now.Spec.NodeName != "" {
 			return nil
 		}
 		if message := unschedulable(now); message != "" {
-			return fmt.Errorf("%s", message)
+			return errors.New(message)
 		}
 		select {
 		case next := <-states:
@@ -115,12 +136,14 @@ func awaitScheduled(ctx context.Context, t *target.Target, states <-chan target.
 				return fmt.Errorf(reasonDelegateGone, t.Name())
 			}
 			now = next.Pod
-		case <-timer.C:
-			return fmt.Errorf(reasonNotScheduled, t.Name(), limit)
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for %s: %w", t.Name(), context.Cause(ctx))
+			return context.Cause(ctx)
 		}
 	}
+}
+
+func reservationTimeout(t *target.Target) time.Duration {
+	return cmp.Or(t.Spec().Reservation.Timeout.Duration, 30*time.Second)
 }
 
 // unschedulable is the target's own reason for not scheduling the delegate; "" while it has given none.
@@ -133,9 +156,11 @@ func unschedulable(pod *corev1.Pod) string {
 	return ""
 }
 
-// refuse remembers that this target would not have this pod, so that the next cycle tries another place.
+// refuse remembers that this target would not have this pod, so that the next cycle tries another place; when the memory
+// fades, the pod is tried again, in case it still waits.
 func (p *Plugin) refuse(pod *corev1.Pod, t *target.Target, err error) *fwk.Status {
-	p.refusals.add(pod.UID, t.Name(), err.Error())
+	pause := p.refusals.add(pod.UID, t.Name(), err.Error())
+	time.AfterFunc(pause, func() { p.activate(map[string]*corev1.Pod{pod.Namespace + "/" + pod.Name: pod}) })
 	klog.Background().Info("target refused delegate", "pod", klog.KObj(pod), "target", t.Name(), "reason", err.Error())
 	return fwk.NewStatus(fwk.Unschedulable, t.Name()+": "+err.Error())
 }

@@ -39,7 +39,8 @@ func newRefusals(c clock.PassiveClock) *refusals {
 	return &refusals{clock: c, byKey: map[refusalKey]refusal{}, fences: map[types.UID]string{}}
 }
 
-func (r *refusals) add(pod types.UID, target, reason string) {
+// add remembers a refusal and returns for how long.
+func (r *refusals) add(pod types.UID, target, reason string) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	key, now := refusalKey{pod, target}, r.clock.Now()
@@ -47,6 +48,7 @@ func (r *refusals) add(pod types.UID, target, reason string) {
 	pause := min(refusalBase<<min(times-1, 10), refusalMax)
 	r.byKey[key] = refusal{reason: reason, at: now, until: now.Add(pause), times: times}
 	r.sweep(now)
+	return pause
 }
 
 // get returns a refusal that still holds.
@@ -67,6 +69,12 @@ func (r *refusals) forget(pod types.UID) {
 			delete(r.byKey, key)
 		}
 	}
+}
+
+func (r *refusals) dropFence(pod types.UID) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.fences, pod)
 }
 
 func (r *refusals) setFence(pod types.UID, node string) {

@@ -3,13 +3,17 @@ package schedulerplugin
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/spillway-dev/spillway/pkg/target"
 )
 
 // takeBackTimeout bounds the deletion of a delegate that is taken back.
@@ -40,25 +44,41 @@ func (p *Plugin) Unreserve(ctx context.Context, state fwk.CycleState, pod *corev
 		return
 	}
 	p.Follow.Release(ctx, room.target, c.created.Namespace, pod.UID)
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), takeBackTimeout)
-	defer cancel()
-	err = room.target.Client().CoreV1().Pods(c.created.Namespace).Delete(ctx, c.created.Name, takeBack(c.created))
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+	created := c.created
+	c.created = nil
+	ctx = context.WithoutCancel(ctx)
+	if err := takeBack(ctx, room.target, created); err != nil {
 		klog.FromContext(ctx).Error(err, "delegate could not be taken back; the pod waits for its target", "pod", klog.KObj(pod), "target", room.target.Name())
 		p.refusals.setFence(pod.UID, nodeName)
-		return
+		go p.lift(ctx, room.target, pod, created)
 	}
-	c.created = nil
 }
 
-// takeBack deletes at once: the delegate has not run, or its source pod was never told that it does.
-func takeBack(d *corev1.Pod) metav1.DeleteOptions {
+// lift tries to take the delegate back until that is confirmed, and then lets the pod go elsewhere.
+func (p *Plugin) lift(ctx context.Context, t *target.Target, pod, created *corev1.Pod) {
+	backoff := wait.Backoff{Duration: time.Second, Factor: 2, Cap: time.Minute, Steps: math.MaxInt32}
+	_ = wait.ExponentialBackoffWithContext(ctx, backoff, func(ctx context.Context) (bool, error) { // never gives up
+		adopted := p.refusals.fence(pod.UID) == ""
+		return adopted || takeBack(ctx, t, created) == nil, nil
+	})
+	p.refusals.dropFence(pod.UID)
+	p.activate(map[string]*corev1.Pod{pod.Namespace + "/" + pod.Name: pod})
+}
+
+// takeBack deletes a delegate at once: it has not run, or its source pod was never told that it does.
+func takeBack(ctx context.Context, t *target.Target, created *corev1.Pod) error {
+	ctx, cancel := context.WithTimeout(ctx, takeBackTimeout)
+	defer cancel()
 	now := int64(0)
 	options := metav1.DeleteOptions{GracePeriodSeconds: &now}
-	if d.UID != "" {
-		options.Preconditions = &metav1.Preconditions{UID: &d.UID}
+	if created.UID != "" {
+		options.Preconditions = &metav1.Preconditions{UID: &created.UID}
 	}
-	return options
+	err := t.Client().CoreV1().Pods(created.Namespace).Delete(ctx, created.Name, options)
+	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
+		return nil
+	}
+	return err
 }
 
 // chosen returns the place and the room of a virtual node; a nil room for a local one, or with the status that says why.

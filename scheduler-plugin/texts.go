@@ -12,6 +12,8 @@ const (
 	reasonRefusedBefore   = "refused it %s ago: %s"
 	reasonNotScheduled    = "%s did not schedule the delegate within %s"
 	reasonDelegateGone    = "%s deleted the delegate before it was scheduled"
-	reasonCreating        = "%s refused the delegate: %v"
+	reasonNoAnswer        = "%s did not answer in time: %w"
+	reasonNameTaken       = "%s has another pod %s/%s, which is not this pod's delegate: delete or rename it there"
+	reasonCreating        = "%s refused the delegate: %w"
 	reasonNoNamespace     = "%s has no namespace %s, and its Target does not allow to create it: create it there, or set spec.namespaces.create"
 )

@@ -25,7 +25,8 @@ func newDownCommand(streams genericiooptions.IOStreams) *cobra.Command {
 			err = fleet.Down(cmd.Context(), dir, streams.ErrOut)
 			if fleet.IsNotFound(err) {
 				// What was asked for is so already; a script that cleans up must not fail.
-				_, err = fmt.Fprintf(streams.ErrOut, "%v: nothing to do. A fleet that was started with --dir is ended with the same.\n", err)
+				_, err = fmt.Fprintf(streams.ErrOut,
+					"%v: nothing to do. A fleet that was started with --dir is ended with the same.\n", err)
 			}
 			return err
 		},

@@ -37,7 +37,6 @@ func newRootCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:           "spillway",
 		Short:         "Makes other Kubernetes clusters look like nodes of yours",
-		Args:          cobra.NoArgs,
 		SilenceErrors: true, // main prints them once
 		SilenceUsage:  true,
 	}

@@ -31,7 +31,8 @@ func newUpCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&flags.Name, "name", fleet.DefaultName, "name of the fleet; fleets of different names run side by side")
 	cmd.Flags().StringVar(&flags.config, "config", "", "file that describes the clusters (see docs/fleet.md)")
-	cmd.Flags().StringVar(&flags.Dir, "dir", "", "folder for kubeconfigs, logs and process ids (default: one per fleet in the user's cache folder)")
+	cmd.Flags().StringVar(&flags.Dir, "dir", "",
+		"folder for kubeconfigs, logs and process ids (default: one per fleet in the user's cache folder)")
 	cmd.Flags().StringVar(&flags.Runtime, "runtime", fleet.RuntimeKwok, "what runs the nodes: kwok simulates them")
 	cmd.Flags().BoolVar(&flags.WithoutController, "without-controller", false, "do not start spillway-controller")
 	cmd.Flags().BoolVar(&flags.Retain, "retain", false, "after a failure leave everything in place, to look at it")

@@ -65,7 +65,8 @@ func buildMissing(ctx context.Context, dir string, s *steps) error {
 	todo := missing(dir)
 	if len(todo) > 1 {
 		s.say("Compiling Kubernetes %s, etcd %s and kwok %s into %s.\n"+
-			"This takes about 7 minutes on two cores; the next fleets find them there.", KubernetesVersion, EtcdVersion, KwokVersion, dir)
+			"This takes about 7 minutes on two cores; the next fleets find them there.",
+			KubernetesVersion, EtcdVersion, KwokVersion, dir)
 	}
 	for _, b := range binaries {
 		if !exists(filepath.Join(dir, b.name)) {
@@ -124,7 +125,8 @@ func (b binary) linkFlags() string {
 	}
 	minor := strings.Split(KubernetesVersion, ".")[1]
 	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
-		flags += fmt.Sprintf(" -X %[1]s.gitVersion=%[2]s -X %[1]s.gitMajor=1 -X %[1]s.gitMinor=%[3]s", pkg, KubernetesVersion, minor)
+		flags += fmt.Sprintf(" -X %[1]s.gitVersion=%[2]s -X %[1]s.gitMajor=1 -X %[1]s.gitMinor=%[3]s",
+			pkg, KubernetesVersion, minor)
 	}
 	return flags
 }

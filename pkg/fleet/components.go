@@ -74,7 +74,8 @@ func (c *cluster) controllerManager() component {
 
 func (c *cluster) scheduler() component {
 	// Above what a burst of a thousand pods asks for: the defaults, 50 a second, would be what is measured.
-	return component{name: scheduler, ready: c.health(c.Scheduler), ca: c.file("ca.crt"), args: c.client(scheduler, c.Scheduler, 2000, 4000)}
+	args := c.client(scheduler, c.Scheduler, 2000, 4000)
+	return component{name: scheduler, ready: c.health(c.Scheduler), ca: c.file("ca.crt"), args: args}
 }
 
 // client are the flags of the two components that are clients of the API server.

@@ -130,7 +130,8 @@ func controllerBinary(ctx context.Context, dir string) (string, error) {
 	}
 	root, err := moduleRoot()
 	if err != nil {
-		return "", fmt.Errorf("finding %s: it is not beside this program, %s is not set, and %w", controller, controllerVariable, err)
+		return "", fmt.Errorf("finding %s: it is not beside this program, %s is not set, and %w",
+			controller, controllerVariable, err)
 	}
 	file := filepath.Join(dir, controller)
 	cmd := exec.CommandContext(ctx, "go", "build", "-o", file, "./cmd/"+controller)
@@ -148,7 +149,8 @@ func moduleRoot() (string, error) {
 		return "", err
 	}
 	for {
-		if data, err := os.ReadFile(filepath.Join(dir, "go.mod")); err == nil && bytes.HasPrefix(data, []byte("module "+modulePath+"\n")) {
+		data, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(data, []byte("module "+modulePath+"\n")) {
 			return dir, nil
 		}
 		if dir == filepath.Dir(dir) {

@@ -28,7 +28,8 @@ type ComponentError struct {
 }
 
 func (e *ComponentError) Error() string {
-	return fmt.Sprintf("%s of cluster %s: %v\n  its log is %s and ends with:\n%s", e.Component, e.Cluster, e.Err, e.Log, e.Tail)
+	return fmt.Sprintf("%s of cluster %s: %v\n  its log is %s and ends with:\n%s",
+		e.Component, e.Cluster, e.Err, e.Log, e.Tail)
 }
 
 func (e *ComponentError) Unwrap() error { return e.Err }
@@ -48,7 +49,8 @@ func componentError(p process, err error) error {
 	return &ComponentError{Cluster: p.cluster(), Component: p.component(), Err: err, Log: p.log(), Tail: tail(p.log(), 5)}
 }
 
-// moveLog tells the error in err's chain, if there is one, that logs have moved from one folder to another.
+// moveLog tells err, if it is a ComponentError, that logs have moved from one folder to another. Such an error is not wrapped
+// on its way to Up: the wrapping text would still name the old place.
 func moveLog(err error, from, to string) {
 	var e *ComponentError
 	if errors.As(err, &e) {

@@ -114,7 +114,8 @@ func (f *Fleet) Start(ctx context.Context, cluster, component string) error {
 			return c.waitReady(ctx, p, part)
 		}
 	}
-	return fmt.Errorf("starting %s of cluster %s: it is not a component of a cluster; StartController starts controllers", component, cluster)
+	return fmt.Errorf("starting %s of cluster %s: it is no component of a cluster; StartController starts controllers",
+		component, cluster)
 }
 
 func (f *Fleet) process(cluster, component string) (process, error) {

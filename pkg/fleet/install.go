@@ -46,7 +46,8 @@ func (f *Fleet) installAPI(ctx context.Context, source string) error {
 		return err
 	}
 	for _, crd := range crds {
-		if err := poll(ctx, installTimeout, func(ctx context.Context) error { return established(ctx, c, crd.GetName()) }); err != nil {
+		err := poll(ctx, installTimeout, func(ctx context.Context) error { return established(ctx, c, crd.GetName()) })
+		if err != nil {
 			return err
 		}
 	}

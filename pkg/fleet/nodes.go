@@ -59,7 +59,8 @@ func (c *cluster) waitUsable(ctx context.Context, client kubernetes.Interface) e
 		return err
 	}
 	return c.waitFor(ctx, responsible, func(ctx context.Context) error {
-		if _, err := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault).Get(ctx, "default", metav1.GetOptions{}); err != nil {
+		accounts := client.CoreV1().ServiceAccounts(metav1.NamespaceDefault)
+		if _, err := accounts.Get(ctx, "default", metav1.GetOptions{}); err != nil {
 			return fmt.Errorf("waiting for the default service account: %w", err)
 		}
 		list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{LabelSelector: kwokLabel + "=" + kwok})
@@ -117,6 +118,9 @@ func (g NodeGroup) node(name string) *corev1.Node {
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels, Annotations: map[string]string{kwokAnnotation: "fake"}},
 		Spec:       corev1.NodeSpec{Taints: g.Taints},
 		// kwok would name itself as the kubelet's version, which is not one.
-		Status: corev1.NodeStatus{Capacity: room, Allocatable: room, NodeInfo: corev1.NodeSystemInfo{KubeletVersion: KubernetesVersion}},
+		Status: corev1.NodeStatus{
+			Capacity: room, Allocatable: room,
+			NodeInfo: corev1.NodeSystemInfo{KubeletVersion: KubernetesVersion},
+		},
 	}
 }

@@ -49,7 +49,7 @@ func (a *authority) client(name, user string, groups ...string) error {
 
 // server makes the one serving certificate of a cluster's components: all listen on 127.0.0.1.
 func (a *authority) server(name string) error {
-	dns := []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"}
+	dns := []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
 	return a.leaf(name, pkix.Name{CommonName: name}, dns, x509.ExtKeyUsageServerAuth)
 }
 

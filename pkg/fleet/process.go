@@ -81,7 +81,8 @@ func (p process) start() (process, error) {
 	return p, writeJSON(p.file, p)
 }
 
-// stop sends sig, waits, and after stopGrace kills. A process that has ended, or whose id another one has now, is left alone.
+// stop sends sig, waits, and after stopGrace kills. A process that has ended, or whose id another one has now, is left
+// alone.
 func (p process) stop(ctx context.Context, sig syscall.Signal) error {
 	for _, sig := range []syscall.Signal{sig, syscall.SIGKILL} {
 		if !p.alive() {

@@ -72,7 +72,8 @@ func (u *up) existing() (*Fleet, error) {
 	}
 	for _, p := range all {
 		if !p.alive() {
-			return nil, fmt.Errorf("fleet %s is damaged, remove it with: %s\n%w", f.Name, f.DownCommand(), componentError(p, errEnded))
+			err := componentError(p, errEnded)
+			return nil, fmt.Errorf("fleet %s is damaged, remove it with: %s\n%w", f.Name, f.DownCommand(), err)
 		}
 	}
 	u.steps.say("%s fleet %s is already running, as it was started: to change it, first: %s", markGood, f.Name, f.DownCommand())
@@ -153,7 +154,9 @@ func (u *up) api(ctx context.Context) error {
 }
 
 func (u *up) targets(ctx context.Context) error {
-	return u.eachSource(count(len(u.fleet.Targets()), "target")+" to burst to", func(source string) error { return u.fleet.installTargets(ctx, source) })
+	return u.eachSource(count(len(u.fleet.Targets()), "target")+" to burst to", func(source string) error {
+		return u.fleet.installTargets(ctx, source)
+	})
 }
 
 func (u *up) controllers(ctx context.Context) error {
@@ -161,7 +164,9 @@ func (u *up) controllers(ctx context.Context) error {
 		return nil
 	}
 	err := u.eachSource(controller, func(source string) error {
-		return u.fleet.StartController(ctx, ControllerOptions{Name: u.fleet.controllerName(source), Kubeconfig: u.fleet.Kubeconfig(source)})
+		return u.fleet.StartController(ctx, ControllerOptions{
+			Name: u.fleet.controllerName(source), Kubeconfig: u.fleet.Kubeconfig(source),
+		})
 	})
 	if err != nil {
 		return err

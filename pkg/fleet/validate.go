@@ -89,7 +89,8 @@ func explain(data []byte, err error) error {
 					continue
 				}
 				if _, bad := resource.ParseQuantity(fmt.Sprint(value)); bad != nil {
-					return fmt.Errorf("clusters[%d].nodes[%d].%s: %q is not a quantity such as 8, 500m or 32Gi", i, j, field, fmt.Sprint(value))
+					return fmt.Errorf("clusters[%d].nodes[%d].%s: %q is not a quantity such as 8, 500m or 32Gi",
+						i, j, field, fmt.Sprint(value))
 				}
 			}
 		}

@@ -76,7 +76,8 @@ func (r approvingRequests) Create(ctx context.Context, asked *certificatesv1.Cer
 		return nil, err
 	}
 	if err := r.approve(ctx, asked, created); err != nil {
-		r.log.Info("Left a certificate request unapproved", "request", created.Name, "reason", err.Error(), "advice", adviceApprove)
+		r.log.Info("Left a certificate request unapproved", "request", created.Name, "reason", err.Error(),
+			"advice", adviceApprove)
 	}
 	return created, nil
 }

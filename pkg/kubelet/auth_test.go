@@ -45,7 +45,8 @@ func newSource(t *testing.T, ca testCA, allowed ...string) kubernetes.Interface 
 	mux.HandleFunc("POST /apis/authorization.k8s.io/v1/subjectaccessreviews", func(w http.ResponseWriter, r *http.Request) {
 		var review authorizationv1.SubjectAccessReview
 		_ = json.NewDecoder(r.Body).Decode(&review)
-		wanted := authorizationv1.ResourceAttributes{Verb: "get", Version: "v1", Resource: "nodes", Subresource: "pods", Name: nodeName}
+		wanted := authorizationv1.ResourceAttributes{
+			Verb: "get", Version: "v1", Resource: "nodes", Subresource: "pods", Name: nodeName}
 		for _, user := range allowed {
 			review.Status.Allowed = review.Status.Allowed || review.Spec.User == user && *review.Spec.ResourceAttributes == wanted
 		}
@@ -70,14 +71,16 @@ func TestNewAuthAsksTheSourcesAPIServer(t *testing.T) {
 	require.NoError(t, err)
 	serving, err := NewServing(t.Context(), ServingOptions{NodeName: nodeName})
 	require.NoError(t, err)
-	server, err := New(Options{NodeName: nodeName, Address: "127.0.0.1", Certificates: serving.Certificate, Auth: auth, Locator: fakeLocator{}})
+	server, err := New(Options{NodeName: nodeName, Address: "127.0.0.1", Certificates: serving.Certificate, Auth: auth,
+		Locator: fakeLocator{}})
 	require.NoError(t, err)
 	address, err := server.Listen()
 	require.NoError(t, err)
 	go func() { _ = server.Serve(t.Context()) }()
 
 	apiserver, stranger, forged := ca.client(t, "apiserver"), ca.client(t, "stranger"), other.client(t, "apiserver")
-	chain := tls.Certificate{Certificate: [][]byte{forged.Certificate[0], apiserver.Certificate[0]}, PrivateKey: forged.PrivateKey}
+	chain := forged
+	chain.Certificate = append(chain.Certificate[:1:1], apiserver.Certificate[0])
 	tests := map[string]struct {
 		certificate *tls.Certificate
 		token       string
@@ -111,7 +114,8 @@ func TestNewAuthAsksTheSourcesAPIServer(t *testing.T) {
 		defer response.Body.Close()
 		return response.StatusCode
 	}
-	require.Eventually(t, func() bool { return call(&apiserver, "", "/pods") == 200 }, deadline, 10*time.Millisecond, "the CA was not read")
+	read := func() bool { return call(&apiserver, "", "/pods") == http.StatusOK }
+	require.Eventually(t, read, deadline, 10*time.Millisecond, "the CA was not read")
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			assert.Equal(t, test.want, call(test.certificate, test.token, test.path))

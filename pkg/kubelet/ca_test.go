@@ -52,6 +52,7 @@ func (ca testCA) client(t *testing.T, name string) tls.Certificate {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	require.NoError(t, err)
-	der := ca.sign(t, &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}, PublicKey: key.Public()}, x509.ExtKeyUsageClientAuth)
+	request := &x509.CertificateRequest{Subject: pkix.Name{CommonName: name}, PublicKey: key.Public()}
+	der := ca.sign(t, request, x509.ExtKeyUsageClientAuth)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }

@@ -29,7 +29,9 @@ func TestALogRequestBecomesTheTargets(t *testing.T) {
 			url.Values{"follow": {"true"}, "tailLines": {"0"}, "sinceSeconds": {"5"}, "previous": {"true"},
 				"timestamps": {"true"}, "limitBytes": {"7"}, "stream": {"Stderr"}},
 		},
-		"a point in time goes on":                                {"sinceTime=2026-01-02T03:04:05Z", url.Values{"sinceTime": {"2026-01-02T03:04:05Z"}}},
+		"a point in time goes on": {
+			"sinceTime=2026-01-02T03:04:05Z", url.Values{"sinceTime": {"2026-01-02T03:04:05Z"}},
+		},
 		"both streams are the default, which old targets refuse": {"stream=All", url.Values{}},
 		"another container of the query does not":                {"container=other", url.Values{}},
 		"what the target's API server alone knows does not":      {"insecureSkipTLSVerifyBackend=true", url.Values{}},
@@ -139,7 +141,7 @@ func TestABigLogLosesNoByte(t *testing.T) {
 }
 
 func TestTheTargetsRefusalIsTheUsers(t *testing.T) {
-	const status = `{"kind":"Status","apiVersion":"v1","status":"Failure","message":"container \"app\" is waiting to start"}`
+	const status = `{"kind":"Status","status":"Failure","message":"container \"app\" is waiting to start"}`
 	tests := map[string]struct {
 		code     int
 		body     string
@@ -151,7 +153,9 @@ func TestTheTargetsRefusalIsTheUsers(t *testing.T) {
 		"what only looks like a Status stays as it is":         {422, `{"kind":"Other"}`, 422, `{"kind":"Other"}`},
 		"a missing delegate stays missing":                     {404, "pod not found", 404, "pod not found"},
 		"a missing right is the target's":                      {403, "pods is forbidden", 403, "pods is forbidden"},
-		"an endless text is cut":                               {500, strings.Repeat("x", 2*maxErrorBytes), 500, strings.Repeat("x", maxErrorBytes)},
+		"an endless text is cut": {
+			500, strings.Repeat("x", 2*maxErrorBytes), 500, strings.Repeat("x", maxErrorBytes),
+		},
 		"a 401 would tell the user to log in, so it is explained": {401, "Unauthorized", 502,
 			fmt.Sprintf(textCredentials, "heata")},
 		"a redirect is not followed and not passed on": {302, "", 502, fmt.Sprintf(textUnexpected, "heata", "302 Found")},
@@ -175,7 +179,7 @@ func TestTheTargetsRefusalIsTheUsers(t *testing.T) {
 func TestAnUnreachableTargetIsNamed(t *testing.T) {
 	tests := map[string]*rest.Config{
 		"nobody listens":                  {Host: "https://127.0.0.1:1"},
-		"the certificate is not verified": {Host: newTarget(t, func(http.ResponseWriter, *http.Request) {}).Config.Host},
+		"the certificate is not verified": {Host: newTarget(t, http.NotFound).Config.Host},
 		"the server URL is none":          {Host: "https://[::1"},
 		"the CA is none":                  {Host: "https://127.0.0.1:1", TLSClientConfig: rest.TLSClientConfig{CAData: []byte("none")}},
 	}

@@ -77,18 +77,42 @@ func TestPodsThatCannotBeLocated(t *testing.T) {
 		wantCode int
 		wantText string
 	}{
-		"a pod that is not on the node has the kubelet's answer": {"/containerLogs/shop/other/app", 404, `pod "other" does not exist`},
-		"so it has for exec":                                        {"/exec/shop/other/app", 404, `pod "other" does not exist`},
-		"and for port-forward":                                      {"/portForward/shop/other", 404, `pod "other" does not exist`},
-		"a pod of another namespace is not found either":            {"/containerLogs/bank/web/app", 404, `pod "web" does not exist`},
-		"a UID of an earlier pod of this name is not found":         {"/exec/shop/web/earlier-uid/app", 404, `pod "web" does not exist`},
-		"nor is the delegate's UID: the path names the source pod":  {"/attach/shop/web/delegate-uid/app", 404, `pod "web" does not exist`},
-		"port-forward checks the UID too":                           {"/portForward/shop/web/earlier-uid", 404, `pod "web" does not exist`},
-		"an API error keeps its code and text":                      {"/containerLogs/shop/waits/app", 503, `target "heata" is disconnected`},
-		"any other error is ours":                                   {"/containerLogs/shop/broken/app", 500, "the cache is not filled"},
-		"the UID of the source pod is let through to the upgrade":   {"/exec/shop/web/source-uid/app", 400, "Upgrade request required"},
-		"a request without a UID is let through, too":               {"/exec/shop/web/app", 400, "Upgrade request required"},
-		"metrics are not served, which is said to who may see them": {"/metrics/resource", 404, "404 page not found\n"},
+		"a pod that is not on the node has the kubelet's answer": {
+			"/containerLogs/shop/other/app", 404, `pod "other" does not exist`,
+		},
+		"so it has for exec": {
+			"/exec/shop/other/app", 404, `pod "other" does not exist`,
+		},
+		"and for port-forward": {
+			"/portForward/shop/other", 404, `pod "other" does not exist`,
+		},
+		"a pod of another namespace is not found either": {
+			"/containerLogs/bank/web/app", 404, `pod "web" does not exist`,
+		},
+		"a UID of an earlier pod of this name is not found": {
+			"/exec/shop/web/earlier-uid/app", 404, `pod "web" does not exist`,
+		},
+		"nor is the delegate's UID: the path names the source pod": {
+			"/attach/shop/web/delegate-uid/app", 404, `pod "web" does not exist`,
+		},
+		"port-forward checks the UID too": {
+			"/portForward/shop/web/earlier-uid", 404, `pod "web" does not exist`,
+		},
+		"an API error keeps its code and text": {
+			"/containerLogs/shop/waits/app", 503, `target "heata" is disconnected`,
+		},
+		"any other error is ours": {
+			"/containerLogs/shop/broken/app", 500, "the cache is not filled",
+		},
+		"the UID of the source pod is let through to the upgrade": {
+			"/exec/shop/web/source-uid/app", 400, "Upgrade request required",
+		},
+		"a request without a UID is let through, too": {
+			"/exec/shop/web/app", 400, "Upgrade request required",
+		},
+		"metrics are not served, which is said to who may see them": {
+			"/metrics/resource", 404, "404 page not found\n",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -137,7 +161,8 @@ func TestGarbageIsClosedAndLoggedOnce(t *testing.T) {
 
 func TestOldTLSIsRefused(t *testing.T) {
 	address := started(t.Context(), t, fakeLocator{})
-	_, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
+	old := &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11}
+	_, err := tls.Dial("tcp", address, old)
 	require.ErrorContains(t, err, "protocol version")
 }
 

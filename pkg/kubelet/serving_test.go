@@ -86,7 +86,8 @@ func TestTheSignersCertificateReplacesTheSelfSignedOne(t *testing.T) {
 	request, err := client.CertificatesV1().CertificateSigningRequests().Get(t.Context(), "csr-1", metav1.GetOptions{})
 	require.NoError(t, err)
 	assert.Equal(t, certificatesv1.KubeletServingSignerName, request.Spec.SignerName)
-	assert.Equal(t, []certificatesv1.KeyUsage{"digital signature", "server auth"}, request.Spec.Usages, "the signer refuses any other for ECDSA")
+	usages := []certificatesv1.KeyUsage{"digital signature", "server auth"}
+	assert.Equal(t, usages, request.Spec.Usages, "the signer refuses any other for ECDSA")
 	require.Len(t, request.Status.Conditions, 1)
 	assert.Equal(t, certificatesv1.CertificateApproved, request.Status.Conditions[0].Type)
 }
@@ -95,24 +96,33 @@ func TestOnlyOurOwnRequestIsApproved(t *testing.T) {
 	other := func(name string, address string) []byte {
 		return requestFor(t, ServingOptions{NodeName: name, Addresses: []net.IP{net.ParseIP(address)}})
 	}
-	tests := map[string]func(*certificatesv1.CertificateSigningRequest){
+	type request = certificatesv1.CertificateSigningRequest
+	tests := map[string]func(*request){
 		"another signer is not approved": func(r *certificatesv1.CertificateSigningRequest) {
 			r.Spec.SignerName = "kubernetes.io/kube-apiserver-client"
 		},
 		"another usage is not approved": func(r *certificatesv1.CertificateSigningRequest) {
 			r.Spec.Usages = append(r.Spec.Usages, "client auth")
 		},
-		"another request of ours is not approved": func(r *certificatesv1.CertificateSigningRequest) { r.Spec.Request = other(nodeName, "10.1.2.3") },
-		"a request that is none is not approved":  func(r *certificatesv1.CertificateSigningRequest) { r.Spec.Request = []byte("none") },
-		"another node's request is not approved":  func(r *certificatesv1.CertificateSigningRequest) { r.Spec.Request = other("worker-1", "10.1.2.3") },
+		"another request of ours is not approved": func(r *request) {
+			r.Spec.Request = other(nodeName, "10.1.2.3")
+		},
+		"a request that is none is not approved": func(r *request) {
+			r.Spec.Request = []byte("none")
+		},
+		"another node's request is not approved": func(r *request) {
+			r.Spec.Request = other("worker-1", "10.1.2.3")
+		},
 	}
 	for name, admit := range tests {
 		t.Run(name, func(t *testing.T) {
 			log := &logLines{}
 			client := newSigner(t, newCA(t), admit)
-			serving, err := NewServing(log.context(t.Context()), ServingOptions{NodeName: nodeName, Addresses: servingAddresses, Client: client})
+			serving, err := NewServing(log.context(t.Context()),
+				ServingOptions{NodeName: nodeName, Addresses: servingAddresses, Client: client})
 			require.NoError(t, err)
-			require.Eventually(t, func() bool { return log.count("Left a certificate request unapproved") == 1 }, deadline, 10*time.Millisecond)
+			left := func() bool { return log.count("Left a certificate request unapproved") == 1 }
+			require.Eventually(t, left, deadline, 10*time.Millisecond)
 			for _, action := range client.Actions() {
 				assert.NotEqual(t, "update", action.GetVerb())
 			}
@@ -127,10 +137,18 @@ func TestARequestForAnotherNameOrAddressIsNotOurs(t *testing.T) {
 		options ServingOptions
 		want    bool
 	}{
-		"our name and address are ours": {ServingOptions{NodeName: nodeName, Addresses: servingAddresses}, true},
-		"another name is not":           {ServingOptions{NodeName: "worker-1", Addresses: servingAddresses}, false},
-		"another address is not":        {ServingOptions{NodeName: nodeName, Addresses: []net.IP{net.ParseIP("10.9.9.9")}}, false},
-		"one more address is not":       {ServingOptions{NodeName: nodeName, Addresses: append([]net.IP{net.ParseIP("10.9.9.9")}, servingAddresses...)}, false},
+		"our name and address are ours": {
+			ServingOptions{NodeName: nodeName, Addresses: servingAddresses}, true,
+		},
+		"another name is not": {
+			ServingOptions{NodeName: "worker-1", Addresses: servingAddresses}, false,
+		},
+		"another address is not": {
+			ServingOptions{NodeName: nodeName, Addresses: []net.IP{net.ParseIP("10.9.9.9")}}, false,
+		},
+		"one more address is not": {
+			ServingOptions{NodeName: nodeName, Addresses: append(servingAddresses[:1:1], net.ParseIP("10.9.9.9"))}, false,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -147,10 +165,13 @@ func TestWithoutTheRightToAskItIsSaidOnce(t *testing.T) {
 	client.PrependReactor("create", "certificatesigningrequests", func(clienttesting.Action) (bool, runtime.Object, error) {
 		return true, nil, apierrors.NewForbidden(certificatesv1.Resource("certificatesigningrequests"), "", nil)
 	})
-	serving, err := NewServing(log.context(t.Context()), ServingOptions{NodeName: nodeName, Addresses: servingAddresses, Client: client})
+	serving, err := NewServing(log.context(t.Context()),
+		ServingOptions{NodeName: nodeName, Addresses: servingAddresses, Client: client})
 	require.NoError(t, err)
-	require.Eventually(t, func() bool { return log.count("Gave up on a signed serving certificate") == 1 }, deadline, 10*time.Millisecond)
-	require.Never(t, func() bool { return len(client.Actions()) > 1 }, 3*time.Second, 100*time.Millisecond, "the manager would ask again after 2 s")
+	gaveUp := func() bool { return log.count("Gave up on a signed serving certificate") == 1 }
+	require.Eventually(t, gaveUp, deadline, 10*time.Millisecond)
+	again := func() bool { return len(client.Actions()) > 1 }
+	require.Never(t, again, 3*time.Second, 100*time.Millisecond, "the manager would ask again after 2 s")
 	assert.Equal(t, "system:node:"+nodeName, leafOf(t, serving).Subject.CommonName)
 }
 

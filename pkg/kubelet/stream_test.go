@@ -35,8 +35,10 @@ func switching(t *testing.T) (Location, <-chan *http.Request, <-chan net.Conn) {
 
 func TestAStreamRequestBecomesTheTargets(t *testing.T) {
 	token := tokenProtocol + base64.RawURLEncoding.EncodeToString([]byte("admin"))
-	spdy := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"SPDY/3.1"}, "X-Stream-Protocol-Version": {"v5.channel.k8s.io", "v4.channel.k8s.io"}}
-	webSocket := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"}, "Sec-Websocket-Key": {"dGhlIHNhbXBsZSBub25jZQ=="},
+	spdy := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"SPDY/3.1"},
+		"X-Stream-Protocol-Version": {"v5.channel.k8s.io", "v4.channel.k8s.io"}}
+	webSocket := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"websocket"},
+		"Sec-Websocket-Key":     {"dGhlIHNhbXBsZSBub25jZQ=="},
 		"Sec-Websocket-Version": {"13"}, "Sec-Websocket-Protocol": {"v5.channel.k8s.io, " + token}}
 	passed := webSocket.Clone()
 	passed.Set("Sec-Websocket-Protocol", "v5.channel.k8s.io")
@@ -47,19 +49,33 @@ func TestAStreamRequestBecomesTheTargets(t *testing.T) {
 		wantQuery        url.Values
 		wantOtherHeaders http.Header
 	}{
-		"exec over SPDY with a terminal": {"POST", execPath + "?command=sh&command=-c&command=a%26b%3Dc&input=1&output=1&tty=1", spdy, "exec",
-			url.Values{"container": {"app"}, "command": {"sh", "-c", "a&b=c"}, "stdin": {"true"}, "stdout": {"true"}, "tty": {"true"}}, spdy},
-		"exec with a UID": {"POST", "/exec/shop/web/source-uid/app?command=ls&output=1&error=1", spdy, "exec",
-			url.Values{"container": {"app"}, "command": {"ls"}, "stdout": {"true"}, "stderr": {"true"}}, spdy},
-		"what is not asked with 1 is not asked": {"POST", execPath + "?command=ls&input=0&output=true", spdy, "exec",
-			url.Values{"container": {"app"}, "command": {"ls"}}, spdy},
-		"exec over WebSocket, without the caller's token": {"GET", execPath + "?command=ls&output=1", webSocket, "exec",
-			url.Values{"container": {"app"}, "command": {"ls"}, "stdout": {"true"}}, passed},
-		"attach": {"POST", "/attach/shop/web/app?input=1&output=1", spdy, "attach",
-			url.Values{"container": {"app"}, "stdin": {"true"}, "stdout": {"true"}}, spdy},
-		"port-forward over SPDY": {"POST", "/portForward/shop/web", spdy, "portforward", url.Values{}, spdy},
-		"port-forward over WebSocket, with ports and a UID": {"GET", "/portForward/shop/web/source-uid?port=80,443", webSocket, "portforward",
-			url.Values{"ports": {"80,443"}}, passed},
+		"exec over SPDY with a terminal": {
+			"POST", execPath + "?command=sh&command=-c&command=a%26b%3Dc&input=1&output=1&tty=1", spdy, "exec",
+			url.Values{"container": {"app"}, "command": {"sh", "-c", "a&b=c"}, "stdin": {"true"}, "stdout": {"true"}, "tty": {"true"}}, spdy,
+		},
+		"exec with a UID": {
+			"POST", "/exec/shop/web/source-uid/app?command=ls&output=1&error=1", spdy, "exec",
+			url.Values{"container": {"app"}, "command": {"ls"}, "stdout": {"true"}, "stderr": {"true"}}, spdy,
+		},
+		"what is not asked with 1 is not asked": {
+			"POST", execPath + "?command=ls&input=0&output=true", spdy, "exec",
+			url.Values{"container": {"app"}, "command": {"ls"}}, spdy,
+		},
+		"exec over WebSocket, without the caller's token": {
+			"GET", execPath + "?command=ls&output=1", webSocket, "exec",
+			url.Values{"container": {"app"}, "command": {"ls"}, "stdout": {"true"}}, passed,
+		},
+		"attach": {
+			"POST", "/attach/shop/web/app?input=1&output=1", spdy, "attach",
+			url.Values{"container": {"app"}, "stdin": {"true"}, "stdout": {"true"}}, spdy,
+		},
+		"port-forward over SPDY": {
+			"POST", "/portForward/shop/web", spdy, "portforward", url.Values{}, spdy,
+		},
+		"port-forward over WebSocket, with ports and a UID": {
+			"GET", "/portForward/shop/web/source-uid?port=80,443", webSocket, "portforward",
+			url.Values{"ports": {"80,443"}}, passed,
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -63,6 +63,7 @@ type Mirror struct {
 	departed map[types.UID]*corev1.Pod // sources seen deleted, until their delegates are gone
 	patched  map[types.UID]patch       // the last status write of each pod, to not repeat it while its echo is on the way
 	followed map[types.UID]bool        // pods whose references are kept in sync
+	asked    map[types.UID]int64       // the grace with which each delegate, by its own UID, was asked to end
 }
 
 // patch is one status write: what was written over which version.
@@ -84,6 +85,7 @@ func New(o Options) (*Mirror, error) {
 		departed: map[types.UID]*corev1.Pod{},
 		patched:  map[types.UID]patch{},
 		followed: map[types.UID]bool{},
+		asked:    map[types.UID]int64{},
 	}
 	if err := m.pods.SetTransform(trim); err != nil {
 		return nil, fmt.Errorf("preparing the watch of elected pods: %w", err)
@@ -201,6 +203,7 @@ func (m *Mirror) delegateDeleted(t *target.Target, delegate *corev1.Pod) {
 	m.mu.Lock()
 	followed := m.followed[uid]
 	delete(m.followed, uid)
+	delete(m.asked, delegate.UID)
 	m.mu.Unlock()
 	if followed {
 		m.Follow.Release(context.Background(), t, delegate.Namespace, uid) // schedules; it calls nobody

@@ -3,6 +3,7 @@ package mirror
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -103,19 +104,41 @@ func (m *Mirror) patchStatus(ctx context.Context, source *corev1.Pod, want corev
 	return nil
 }
 
-// deleteDelegate passes the source's deletion on, with the grace that it has; without one, with the pod's own.
+// deleteDelegate passes the source's deletion on, with the grace that it has; without one, with the pod's own. What was
+// asked for is not asked for again: the watch is slower than the next event.
 func (m *Mirror) deleteDelegate(ctx context.Context, p pair) error {
 	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &p.delegate.UID}}
 	if p.source != nil && p.source.DeletionTimestamp != nil {
 		options.GracePeriodSeconds = p.source.DeletionGracePeriodSeconds
 	}
+	if !m.ask(p.delegate.UID, options.GracePeriodSeconds) {
+		return nil
+	}
 	err := p.target.Client().CoreV1().RESTClient().Delete().Namespace(p.delegate.Namespace).Resource("pods").
 		Name(p.delegate.Name).Body(&options).Do(ctx).Error()
 	if err != nil && !goneOrReplaced(err) {
+		m.mu.Lock()
+		delete(m.asked, p.delegate.UID)
+		m.mu.Unlock()
 		return fmt.Errorf("deleting delegate %s/%s in %s: %w", p.delegate.Namespace, p.delegate.Name, p.target.Name(), err)
 	}
 	ctrllog.FromContext(ctx).V(1).Info("deleted delegate", "target", p.target.Name(), "delegate", p.delegate.Namespace+"/"+p.delegate.Name)
 	return nil
+}
+
+// ask notes that a delegate is asked to end, and tells whether that is news: the first time, or with a shorter grace.
+func (m *Mirror) ask(delegate types.UID, grace *int64) bool {
+	wanted := int64(math.MaxInt64)
+	if grace != nil {
+		wanted = *grace
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if before, ok := m.asked[delegate]; ok && before <= wanted {
+		return false
+	}
+	m.asked[delegate] = wanted
+	return true
 }
 
 // finishSource ends the deletion of a source pod, as a kubelet does when the containers are gone.
