@@ -1,7 +1,6 @@
 package schedulerplugin
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -143,7 +142,10 @@ func awaitScheduled(ctx context.Context, t *target.Target, states <-chan target.
 }
 
 func reservationTimeout(t *target.Target) time.Duration {
-	return cmp.Or(t.Spec().Reservation.Timeout.Duration, 30*time.Second)
+	if declared := t.Spec().Reservation.Timeout; declared != nil {
+		return declared.Duration
+	}
+	return 30 * time.Second
 }
 
 // unschedulable is the target's own reason for not scheduling the delegate; "" while it has given none.

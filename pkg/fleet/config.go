@@ -3,11 +3,9 @@ package fleet
 import (
 	_ "embed"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/yaml"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
@@ -18,7 +16,6 @@ const (
 	SelfTarget = "local"
 
 	defaultPods    = 110 // a kubelet's own default
-	defaultReserve = 30 * time.Second
 )
 
 // Config is what a fleet consists of.
@@ -111,10 +108,6 @@ func (c Config) complete() Config {
 		if cluster.Target != nil {
 			cluster.Target = cluster.Target.DeepCopy()
 			cluster.Target.Self = cluster.Source
-			// A Go duration that is not set would be sent as "0s", which the API refuses.
-			if cluster.Target.Reservation.Timeout.Duration == 0 {
-				cluster.Target.Reservation.Timeout = metav1.Duration{Duration: defaultReserve}
-			}
 		}
 		out.Clusters[i] = cluster
 	}

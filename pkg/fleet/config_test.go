@@ -67,7 +67,7 @@ clusters:
 	a, b := c.Clusters[0], c.Clusters[1]
 	assert.True(t, a.Target.Self, "a source's Target is its own")
 	assert.True(t, a.Target.Namespaces.Create, "namespaces are created unless the file says otherwise")
-	assert.Equal(t, 30*time.Second, a.Target.Reservation.Timeout.Duration)
+	assert.Nil(t, a.Target.Reservation.Timeout, "the API has the default")
 	assert.False(t, b.Target.Self)
 	assert.False(t, b.Target.Namespaces.Create)
 	assert.Equal(t, 2*time.Second, b.Target.Reservation.Timeout.Duration)

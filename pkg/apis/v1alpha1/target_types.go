@@ -236,7 +236,7 @@ type Reservation struct {
 	// Timeout after which a delegate that its target has not scheduled is taken back and another place is tried.
 	// +kubebuilder:default="30s"
 	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('10m')",message="spec.reservation.timeout is between 1s and 10m"
-	Timeout metav1.Duration `json:"timeout,omitempty"`
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }
 
 // Network says whether a target's pod addresses can be reached from the source.
