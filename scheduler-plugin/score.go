@@ -11,22 +11,35 @@ import (
 	"github.com/spillway-dev/spillway/pkg/placement"
 )
 
-// PreScore ranks all feasible places together, because a ratio to the best needs all of them.
+// PreScore ranks all feasible places together, because a ratio to the best needs all of them. The local nodes are one
+// place, as good as the best of them: which of them it is, the in-tree plugins decide, as without us.
 func (p *Plugin) PreScore(_ context.Context, state fwk.CycleState, _ *corev1.Pod, nodes []fwk.NodeInfo) *fwk.Status {
 	c, err := cycleOf(state)
 	if err != nil {
 		return fwk.AsStatus(err)
 	}
 	places := make([]placement.Place, 0, len(nodes))
-	names := make([]string, 0, len(nodes))
+	position := make(map[string]int, len(nodes)) // of each node's place
+	local := -1
 	for _, info := range nodes {
-		if found := c.get(info.Node().Name); found != nil {
-			places, names = append(places, found.Place), append(names, info.Node().Name)
+		found := c.get(info.Node().Name)
+		switch {
+		case found == nil:
+			continue
+		case found.Local && local >= 0:
+			places[local].FreeShare = max(places[local].FreeShare, found.FreeShare)
+			position[info.Node().Name] = local
+			continue
+		case found.Local:
+			local = len(places)
 		}
+		position[info.Node().Name] = len(places)
+		places = append(places, found.Place)
 	}
-	totals := make(map[string]int64, len(names))
-	for i, score := range c.policy.Rank(places) {
-		totals[names[i]] = score.Total
+	scores := c.policy.Rank(places)
+	totals := make(map[string]int64, len(position))
+	for node, i := range position {
+		totals[node] = scores[i].Total
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -19,6 +19,7 @@ type options struct {
 	kubeletAddress          string
 	kubeletServingSigner    bool
 	metricsAddress          string
+	pprofAddress            string
 	healthAddress           string
 	leaderElect             bool
 	leaderElectionNamespace string
@@ -42,6 +43,7 @@ func newCommand() *cobra.Command {
 	f.BoolVar(&o.kubeletServingSigner, "kubelet-serving-signer", true, "have serving certificates signed by kubernetes.io/kubelet-serving; else they are self-signed")
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "address of /metrics")
 	f.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
+	f.StringVar(&o.pprofAddress, "pprof-bind-address", "", "address of /debug/pprof; empty: none")
 	f.BoolVar(&o.leaderElect, "leader-elect", true, "work only while holding the lease, so that a standby can take over")
 	f.StringVar(&o.leaderElectionNamespace, "leader-election-namespace", "spillway-system", "namespace of the lease")
 	f.BoolVar(&o.aliases, "aliases", true, "accept Admiralty's and Liqo's annotation and labels as well")

@@ -95,6 +95,7 @@ func newManager(config *rest.Config, o *options) (manager.Manager, error) {
 		Scheme:                        scheme,
 		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddress},
 		HealthProbeBindAddress:        o.healthAddress,
+		PprofBindAddress:              o.pprofAddress,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              "spillway-controller",
 		LeaderElectionNamespace:       o.leaderElectionNamespace,
@@ -147,6 +148,9 @@ func (p *process) wirePods(ctx context.Context, mgr manager.Manager) error {
 		Clock:    clock.RealClock{},
 	}); err != nil {
 		return fmt.Errorf("preparing the mirror: %w", err)
+	}
+	if err := p.mirror.WatchStrays(informers.Core().V1().Pods().Informer()); err != nil {
+		return fmt.Errorf("watching strays: %w", err)
 	}
 	p.registry.AddListener(plugin)
 	p.registry.AddListener(p.mirror)

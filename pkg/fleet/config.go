@@ -15,7 +15,7 @@ const (
 	// SelfTarget is the name of the Target that describes a source cluster itself.
 	SelfTarget = "local"
 
-	defaultPods    = 110 // a kubelet's own default
+	defaultPods = 110 // a kubelet's own default
 )
 
 // Config is what a fleet consists of.

@@ -63,6 +63,7 @@ type Mirror struct {
 	departed map[types.UID]*corev1.Pod // sources seen deleted, until their delegates are gone
 	patched  map[types.UID]patch       // the last status write of each pod, to not repeat it while its echo is on the way
 	followed map[types.UID]bool        // pods whose references are kept in sync
+	strays   map[types.UID]*corev1.Pod // pods that are on a virtual node by mistake and are being deleted
 	asked    map[types.UID]int64       // the grace with which each delegate, by its own UID, was asked to end
 }
 
@@ -85,6 +86,7 @@ func New(o Options) (*Mirror, error) {
 		departed: map[types.UID]*corev1.Pod{},
 		patched:  map[types.UID]patch{},
 		followed: map[types.UID]bool{},
+		strays:   map[types.UID]*corev1.Pod{},
 		asked:    map[types.UID]int64{},
 	}
 	if err := m.pods.SetTransform(trim); err != nil {

@@ -37,7 +37,10 @@ func (m *Mirror) reconcile(ctx context.Context, uid types.UID) (time.Duration, e
 		}
 		again = max(again, after)
 	}
-	if delegates == 0 && source == nil {
+	if source == nil && delegates == 0 {
+		if err := m.finishStray(ctx, uid); err != nil {
+			return 0, err
+		}
 		m.mu.Lock()
 		delete(m.departed, uid)
 		m.mu.Unlock()

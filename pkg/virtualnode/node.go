@@ -21,9 +21,9 @@ type Endpoint struct {
 func forge(t *v1alpha1.Target, e Endpoint) *corev1.Node {
 	name := v1alpha1.VirtualNodeName(t.Name)
 	labels := map[string]string{
-		corev1.LabelOSStable:   "linux",
-		corev1.LabelArchStable: "amd64",
-		"kubernetes.io/role":   "agent",
+		corev1.LabelOSStable:             "linux",
+		corev1.LabelArchStable:           "amd64",
+		"kubernetes.io/role":             "agent",
 		corev1.LabelNodeExcludeBalancers: "true", // a load balancer has nothing to send to here
 	}
 	maps.Copy(labels, t.Spec.Labels)

@@ -5,14 +5,14 @@ import (
 
 	fwk "k8s.io/kube-scheduler/framework"
 
-	"github.com/spillway-dev/spillway/scheduler-plugin/views"
+	"github.com/spillway-dev/spillway/pkg/placement"
 )
 
 // Misfit says why no node of a target takes a pod, in the words of Kubernetes' scheduler: "4 Insufficient cpu".
 type Misfit struct{ reasons map[string]int }
 
 func (m *Misfit) Error() string {
-	return views.Count(m.reasons)
+	return placement.Count(m.reasons)
 }
 
 // IsMisfit tells whether err is a *Misfit: an answer, not a failure.

@@ -1,7 +1,7 @@
 package profile
 
 import (
-	"sort"
+	"slices"
 	"strings"
 
 	fwk "k8s.io/kube-scheduler/framework"
@@ -9,13 +9,12 @@ import (
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/placement"
-	"github.com/spillway-dev/spillway/scheduler-plugin/views"
 )
 
-// byPlace tells why nothing fits, a place at a time: "cloud: 4 Insufficient cpu; local: 2 Insufficient cpu". Virtual nodes
-// bring their target's name with their reason; local nodes are counted together, as Kubernetes does.
+// byPlace tells why nothing fits, a place at a time: "cloud, heata: 4 Insufficient cpu; local: 2 Insufficient cpu". Virtual
+// nodes bring their target's name with their reason; local nodes are counted together, as Kubernetes does.
 func byPlace(statuses *framework.NodeToStatus) string {
-	var remote []string
+	targets := map[string][]string{} // by reason
 	local := map[string]int{}
 	statuses.ForEachExplicitNode(func(node string, status *fwk.Status) {
 		target, virtual := strings.CutPrefix(node, v1alpha1.VirtualNodePrefix)
@@ -25,12 +24,17 @@ func byPlace(statuses *framework.NodeToStatus) string {
 			}
 			return
 		}
-		reason := strings.Join(status.Reasons(), ", ")
-		remote = append(remote, target+": "+strings.TrimPrefix(reason, target+": "))
+		reason := strings.TrimPrefix(strings.Join(status.Reasons(), ", "), target+": ")
+		targets[reason] = append(targets[reason], target)
 	})
-	sort.Strings(remote)
-	if len(local) > 0 {
-		remote = append(remote, placement.LocalName+": "+views.Count(local))
+	places := make([]string, 0, len(targets)+1)
+	for reason, names := range targets {
+		slices.Sort(names)
+		places = append(places, strings.Join(names, ", ")+": "+reason)
 	}
-	return strings.Join(remote, "; ")
+	slices.Sort(places)
+	if len(local) > 0 {
+		places = append(places, placement.LocalName+": "+placement.Count(local))
+	}
+	return strings.Join(places, "; ")
 }

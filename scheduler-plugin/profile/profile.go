@@ -17,24 +17,32 @@ import (
 	"github.com/spillway-dev/spillway/scheduler-plugin/views"
 )
 
-// inTree is how the in-tree plugins take part. Scoring by them is off: a virtual node always looks empty.
+// inTree is how the in-tree plugins take part. Their scores, with Kubernetes' own weights, choose between local nodes, and
+// between targets that our plugin finds equal.
 var inTree = []struct {
 	name      string
 	clustered bool // sees the cluster-level constraints at virtual nodes; else it only looks at local nodes
 	points    point
+	weight    int32
 }{
-	{names.TaintToleration, true, preFilter | filter},
-	{names.NodeAffinity, true, preFilter | filter},
-	{names.PodTopologySpread, true, preFilter | filter},
-	{names.InterPodAffinity, true, preFilter | filter},
-	{names.NodePorts, false, preFilter | filter},
-	{names.NodeResourcesFit, false, preFilter | filter},
-	{names.VolumeRestrictions, false, preFilter | filter},
-	{names.NodeVolumeLimits, false, preFilter | filter},
-	{names.VolumeZone, false, preFilter | filter},
-	{names.NodeDeclaredFeatures, false, preFilter | filter},
-	{names.VolumeBinding, false, preFilter | filter | binding},
+	{names.TaintToleration, true, preFilter | filter | score, 3},
+	{names.NodeAffinity, true, preFilter | filter | score, 2},
+	{names.PodTopologySpread, true, preFilter | filter | score, 2},
+	{names.InterPodAffinity, true, preFilter | filter | score, 2},
+	{names.NodePorts, false, preFilter | filter, 0},
+	{names.NodeResourcesFit, false, preFilter | filter | score, 1},
+	{names.NodeResourcesBalancedAllocation, false, score, 1},
+	{names.ImageLocality, false, score, 1},
+	{names.VolumeRestrictions, false, preFilter | filter, 0},
+	{names.NodeVolumeLimits, false, preFilter | filter, 0},
+	{names.VolumeZone, false, preFilter | filter, 0},
+	{names.NodeDeclaredFeatures, false, preFilter | filter, 0},
+	{names.VolumeBinding, false, preFilter | filter | binding, 0},
 }
+
+// ownWeight outweighs all in-tree scores together (12 weights of at most 100 points), so that a tier, or one point of
+// ours, is never overruled.
+const ownWeight = 2000
 
 // point is a set of extension points.
 type point int
@@ -42,6 +50,7 @@ type point int
 const (
 	preFilter point = 1 << iota
 	filter
+	score
 	binding
 )
 
@@ -70,22 +79,26 @@ func build(plugin *schedulerplugin.Plugin, view views.ClusterView) (frameworkrun
 			registry[views.Prefix+p.name] = views.ByView(p.name, factories[p.name], view)
 		}
 		profile.PluginConfig = append(profile.PluginConfig, renamed(profile.PluginConfig, p.name)...)
-		enableAt(enabled, p.points, views.Prefix+p.name)
+		enableAt(enabled, p.points, views.Prefix+p.name, p.weight)
 	}
 	for _, set := range []*config.PluginSet{&enabled.PreFilter, &enabled.Filter, &enabled.PreScore, &enabled.Reserve, &enabled.PreBind, &enabled.Bind} {
 		enable(set, schedulerplugin.Name)
 	}
-	enabled.Score.Enabled = []config.Plugin{{Name: schedulerplugin.Name, Weight: 1}}
+	enabled.Score.Enabled = append(enabled.Score.Enabled, config.Plugin{Name: schedulerplugin.Name, Weight: ownWeight})
 	enable(&enabled.PostFilter, names.DefaultPreemption)
 	return registry, profile, nil
 }
 
-func enableAt(enabled *config.Plugins, points point, name string) {
+func enableAt(enabled *config.Plugins, points point, name string, weight int32) {
 	if points&preFilter != 0 {
 		enable(&enabled.PreFilter, name)
 	}
 	if points&filter != 0 {
 		enable(&enabled.Filter, name)
+	}
+	if points&score != 0 {
+		enable(&enabled.PreScore, name)
+		enabled.Score.Enabled = append(enabled.Score.Enabled, config.Plugin{Name: name, Weight: weight})
 	}
 	if points&binding != 0 {
 		enable(&enabled.Reserve, name)

@@ -1,12 +1,11 @@
 package views
 
 import (
-	"fmt"
-	"sort"
-	"strings"
 	"sync"
 
 	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/spillway-dev/spillway/pkg/placement"
 )
 
 const notesKey fwk.StateKey = Prefix + "Notes"
@@ -30,17 +29,7 @@ func LocalRefusals(state fwk.CycleState) string {
 	n := data.(*notes)
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return Count(n.reasons)
-}
-
-// Count puts reasons and how many nodes gave them in one line, as Kubernetes does.
-func Count(reasons map[string]int) string {
-	words := make([]string, 0, len(reasons))
-	for reason, times := range reasons {
-		words = append(words, fmt.Sprintf("%d %s", times, reason))
-	}
-	sort.Strings(words)
-	return strings.Join(words, ", ")
+	return placement.Count(n.reasons)
 }
 
 // startNotes is called by the first view of a cycle, while views still run one at a time.

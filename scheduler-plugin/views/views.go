@@ -67,7 +67,10 @@ var (
 
 // EventsToRegister are the inner plugin's: what may make a local node fit.
 func (p *plugin) EventsToRegister(ctx context.Context) ([]fwk.ClusterEventWithHint, error) {
-	return p.inner.(fwk.EnqueueExtensions).EventsToRegister(ctx)
+	if inner, ok := p.inner.(fwk.EnqueueExtensions); ok {
+		return inner.EventsToRegister(ctx)
+	}
+	return nil, nil // it only scores, so it refuses nobody
 }
 
 // Name of the wrapped plugin.

@@ -1,0 +1,55 @@
+package mirror
+
+import (
+	"context"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+)
+
+// WatchStrays looks after pods that are on a virtual node without being elected: those of DaemonSets that tolerate every
+// taint, and those whose user wrote nodeName. They are not run, and not failed either, because a DaemonSet would make
+// another at once; but their deletion ends only when somebody confirms it, as a kubelet would.
+func (m *Mirror) WatchStrays(pods cache.SharedIndexInformer) error {
+	note := func(obj any) {
+		pod, ok := obj.(*corev1.Pod)
+		if !ok || !isStray(pod) || pod.DeletionTimestamp == nil {
+			return
+		}
+		m.mu.Lock()
+		m.strays[pod.UID] = pod
+		m.mu.Unlock()
+		m.queue.Add(pod.UID)
+	}
+	_, err := pods.AddEventHandler(cache.ResourceEventHandlerFuncs{
+		AddFunc:    note,
+		UpdateFunc: func(_, obj any) { note(obj) },
+	})
+	return err
+}
+
+func isStray(pod *corev1.Pod) bool {
+	return strings.HasPrefix(pod.Spec.NodeName, v1alpha1.VirtualNodePrefix) && pod.Labels[v1alpha1.LabelElected] != v1alpha1.ElectedTrue
+}
+
+// finishStray ends the deletion of a stray, if this is one.
+func (m *Mirror) finishStray(ctx context.Context, uid types.UID) error {
+	m.mu.Lock()
+	stray := m.strays[uid]
+	delete(m.strays, uid)
+	m.mu.Unlock()
+	if stray == nil || m.Registry.ByNode(stray.Spec.NodeName) == nil {
+		return nil
+	}
+	if err := m.finishSource(ctx, stray); err != nil {
+		m.mu.Lock()
+		m.strays[uid] = stray // for the next try
+		m.mu.Unlock()
+		return err
+	}
+	return nil
+}

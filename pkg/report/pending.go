@@ -1,0 +1,61 @@
+package report
+
+import (
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/spillway-dev/spillway/pkg/placement"
+)
+
+// Refusal is one place's reason against a pending pod; Place is empty where the reason is not one place's.
+type Refusal struct {
+	Place  string `json:"place,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// schedulerMessage is the message of the condition PodScheduled, without what preemption adds for local nodes.
+func schedulerMessage(pod *corev1.Pod) string {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled && c.Status != corev1.ConditionTrue {
+			message, _, _ := strings.Cut(c.Message, " preemption: ")
+			return strings.TrimSuffix(message, ".")
+		}
+	}
+	return ""
+}
+
+// refusals splits a scheduler's message by place: "0/4 nodes are available: cloud: 4 Insufficient cpu; local: …". Only a
+// name in targets starts a new reason, because reasons have colons and semicolons of their own.
+func refusals(message string, targets []string) []Refusal {
+	if head, rest, ok := strings.Cut(message, "nodes are available: "); ok && strings.HasPrefix(head, "0/") {
+		message = rest
+	}
+	var split []Refusal
+	for part := range strings.SplitSeq(message, "; ") {
+		name, reason, ok := strings.Cut(part, ": ")
+		switch {
+		case ok && (name == placement.LocalName || slices.Contains(targets, name)):
+			split = append(split, Refusal{Place: name, Reason: reason})
+		case len(split) > 0:
+			split[len(split)-1].Reason += "; " + part
+		case part != "":
+			split = append(split, Refusal{Reason: part})
+		}
+	}
+	return split
+}
+
+// hintsFor says what to do about reasons, each once.
+func hintsFor(refusals []Refusal) []string {
+	var found []string
+	for _, refusal := range refusals {
+		for _, h := range hints {
+			if strings.Contains(refusal.Reason, h.part) && !slices.Contains(found, h.hint) {
+				found = append(found, h.hint)
+			}
+		}
+	}
+	return found
+}
