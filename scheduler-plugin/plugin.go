@@ -104,6 +104,7 @@ var (
 	_ fwk.EnqueueExtensions = (*Plugin)(nil)
 	_ fwk.SignPlugin        = (*Plugin)(nil)
 	_ target.Listener       = (*Plugin)(nil)
+	_ dryrun.Source         = (*target.Target)(nil)
 )
 
 // Name of the plugin.
@@ -116,6 +117,7 @@ func (p *Plugin) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment
 		{Key: "spillway.dev/namespace", Value: pod.Namespace},
 		{Key: "spillway.dev/labels", Value: pod.Labels},
 		{Key: "spillway.dev/policy", Value: pod.Annotations[v1alpha1.AnnotationPolicy]},
+		{Key: "spillway.dev/elected", Value: p.mayLeave(pod)},
 	}, nil
 }
 

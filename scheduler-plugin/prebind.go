@@ -37,12 +37,12 @@ func (p *Plugin) PreBind(ctx context.Context, state fwk.CycleState, pod *corev1.
 	states, done := room.target.Await(pod.UID) // before the delegate exists, so that no state of it is missed
 	defer done()
 	ctx, cancel := context.WithTimeoutCause(ctx, reservationTimeout(room.target),
-		fmt.Errorf(reasonNotScheduled, room.target.Name(), reservationTimeout(room.target)))
+		fmt.Errorf(reasonNotScheduled, reservationTimeout(room.target)))
 	defer cancel()
 	if err := p.send(ctx, c, room.target, pod, found.delegate); err != nil {
 		return p.refuse(pod, room.target, err)
 	}
-	if err := awaitScheduled(ctx, room.target, states, c.created); err != nil {
+	if err := awaitScheduled(ctx, states, c.created); err != nil {
 		return p.refuse(pod, room.target, err)
 	}
 	p.refusals.forget(pod.UID)
@@ -78,12 +78,12 @@ func withNamespace(ctx context.Context, t *target.Target, name string, do func()
 		return err
 	}
 	if !t.Spec().Namespaces.Create {
-		return fmt.Errorf(reasonNoNamespace, t.Name(), name)
+		return fmt.Errorf(reasonNoNamespace, name)
 	}
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name,
 		Labels: map[string]string{v1alpha1.LabelSourceCluster: t.SourceCluster()}}}
 	if _, err := t.Client().CoreV1().Namespaces().Create(ctx, namespace, metav1.CreateOptions{}); err != nil && !apierrors.IsAlreadyExists(err) {
-		return fmt.Errorf("creating namespace %s in %s: %w", name, t.Name(), err)
+		return fmt.Errorf("creating namespace %s: %w", name, err)
 	}
 	return do()
 }
@@ -94,9 +94,9 @@ func create(ctx context.Context, t *target.Target, delegate *corev1.Pod) (*corev
 	case apierrors.IsAlreadyExists(err):
 		return adopt(ctx, t, delegate)
 	case err != nil && context.Cause(ctx) != nil:
-		return nil, fmt.Errorf(reasonNoAnswer, t.Name(), err)
+		return nil, fmt.Errorf(reasonNoAnswer, err)
 	case err != nil:
-		return nil, fmt.Errorf(reasonCreating, t.Name(), err)
+		return nil, fmt.Errorf(reasonCreating, err)
 	}
 	return created, nil
 }
@@ -106,11 +106,11 @@ func adopt(ctx context.Context, t *target.Target, delegate *corev1.Pod) (*corev1
 	existing, err := t.Client().CoreV1().Pods(delegate.Namespace).Get(ctx, delegate.Name, metav1.GetOptions{})
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("reading the delegate that exists already in %s: %w", t.Name(), err)
-	case existing.Labels[v1alpha1.LabelSourceUID] != delegate.Labels[v1alpha1.LabelSourceUID]:
-		return nil, fmt.Errorf(reasonNameTaken, t.Name(), delegate.Namespace, delegate.Name)
+		return nil, fmt.Errorf("reading the delegate that exists already: %w", err)
+	case existing.Labels[v1alpha1.LabelSourceUID] != delegate.Labels[v1alpha1.LabelSourceUID] || !t.IsDelegate(existing):
+		return nil, fmt.Errorf(reasonNameTaken, delegate.Namespace, delegate.Name)
 	case existing.DeletionTimestamp != nil:
-		return nil, fmt.Errorf(reasonDelegateEnding, t.Name())
+		return nil, errors.New(reasonDelegateEnding)
 	}
 	return existing, nil
 }
@@ -121,7 +121,7 @@ func namespaceMissing(err error) bool {
 }
 
 // awaitScheduled waits for the target's scheduler, as long as the context allows.
-func awaitScheduled(ctx context.Context, t *target.Target, states <-chan target.Delegate, created *corev1.Pod) error {
+func awaitScheduled(ctx context.Context, states <-chan target.Delegate, created *corev1.Pod) error {
 	for now := created; ; {
 		if now.Spec.NodeName != "" {
 			return nil
@@ -132,7 +132,7 @@ func awaitScheduled(ctx context.Context, t *target.Target, states <-chan target.
 		select {
 		case next := <-states:
 			if next.Pod == nil {
-				return fmt.Errorf(reasonDelegateGone, t.Name())
+				return errors.New(reasonDelegateGone)
 			}
 			now = next.Pod
 		case <-ctx.Done():

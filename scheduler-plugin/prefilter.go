@@ -29,7 +29,7 @@ func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.
 	if t, delegate := p.holder(pod.UID); t != nil {
 		if delegate.DeletionTimestamp != nil {
 			p.waiting.add(pod)
-			return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, fmt.Sprintf(reasonDelegateEnding, t.Name()))
+			return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, t.Name()+": "+reasonDelegateEnding)
 		}
 		c.fence = t.NodeName()
 	}
@@ -40,7 +40,7 @@ func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.
 	return nil, nil
 }
 
-// PreFilterExtensions: preemption changes nothing that this plugin looks at.
+// PreFilterExtensions is nil: preemption changes nothing that this plugin looks at.
 func (p *Plugin) PreFilterExtensions() fwk.PreFilterExtensions { return nil }
 
 // mayLeave says why a pod may not leave the source; "" when it may. Admission looked at the same, but only when the pod

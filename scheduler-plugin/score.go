@@ -62,7 +62,7 @@ func (p *Plugin) Score(_ context.Context, state fwk.CycleState, _ *corev1.Pod, i
 	return total, nil
 }
 
-// ScoreExtensions: the totals are normal already.
+// ScoreExtensions is nil: the totals are normal already.
 func (p *Plugin) ScoreExtensions() fwk.ScoreExtensions { return nil }
 
 // freeShare is the share of a local node's room that the pod would leave, of the scarcer of CPU and memory; 0 to 1.

@@ -1,19 +1,19 @@
 package schedulerplugin
 
-// What a pod's condition and events say. Each names who refuses; each is as a user reads it in kubectl describe.
+// What a pod's condition and events say, after the name of the target that refuses: "heata: refused the delegate: …".
 const (
 	reasonNotElected      = "the pod is not elected: only local nodes count"
 	reasonNotAdmitted     = "the pod lacks the label spillway.dev/elected, which admission sets: check that deploy/admission is installed, and create the pod again"
 	reasonNamespaceClosed = "namespace %s does not allow bursting: label it spillway.dev/burst=enabled"
-	reasonDelegateEnding  = "its delegate in %s is still being deleted"
+	reasonDelegateEnding  = "its delegate there is still being deleted"
 	reasonFenced          = "its delegate is in %s"
 	reasonNoTarget        = "its Target does not exist any more"
 	reasonNamespaceNotFor = "its Target's namespaces.selector does not admit namespace %s"
 	reasonRefusedBefore   = "refused it %s ago: %s"
-	reasonNotScheduled    = "%s did not schedule the delegate within %s"
-	reasonDelegateGone    = "%s deleted the delegate before it was scheduled"
-	reasonNoAnswer        = "%s did not answer in time: %w"
-	reasonNameTaken       = "%s has another pod %s/%s, which is not this pod's delegate: delete or rename it there"
-	reasonCreating        = "%s refused the delegate: %w"
-	reasonNoNamespace     = "%s has no namespace %s, and its Target does not allow to create it: create it there, or set spec.namespaces.create"
+	reasonNotScheduled    = "did not schedule the delegate within %s"
+	reasonDelegateGone    = "deleted the delegate before it was scheduled"
+	reasonNoAnswer        = "did not answer in time: %w"
+	reasonNameTaken       = "has another pod %s/%s, which is not this pod's delegate: delete or rename it there"
+	reasonCreating        = "refused the delegate: %w"
+	reasonNoNamespace     = "no namespace %s, and its Target does not allow to create it: create it there, or set spec.namespaces.create"
 )

@@ -47,6 +47,7 @@ type process struct {
 	mirror        *mirror.Mirror
 	scheduler     *profile.Scheduler
 	targets       client.Reader
+	nodes         target.NodeLister
 	ready         atomic.Bool
 }
 
@@ -130,6 +131,7 @@ func (p *process) wirePods(ctx context.Context, mgr manager.Manager) error {
 	p.follower = follow.New(follow.Options{SourceCluster: p.sourceCluster, Source: p.client, Logger: ctrllog.FromContext(ctx)})
 	shipping := follower{p.follower}
 	informers := profile.NewInformers(p.client)
+	p.nodes = informers.Core().V1().Nodes().Lister()
 	plugin := schedulerplugin.New(schedulerplugin.Options{
 		SourceCluster: p.sourceCluster,
 		Registry:      p.registry,
@@ -168,6 +170,7 @@ func (p *process) wireControllers(ctx context.Context, mgr manager.Manager) erro
 	targets := target.NewController(target.ControllerOptions{
 		Client:        mgr.GetClient(),
 		Source:        p.client,
+		Nodes:         p.nodes,
 		SourceCluster: p.sourceCluster,
 		Registry:      p.registry,
 		Signals:       signalReader{signals},

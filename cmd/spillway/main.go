@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -18,6 +19,9 @@ import (
 	"github.com/spillway-dev/spillway/pkg/fleet"
 )
 
+// errSilent makes the exit code 1 after a command has printed by itself what is wrong.
+var errSilent = errors.New("see above")
+
 // version is set when a release is linked.
 var version = ""
 
@@ -27,7 +31,9 @@ func main() {
 	ctrllog.SetLogger(logr.Discard()) // Else its clients print a stack trace after 30 s. Subcommands print for themselves.
 	streams := genericiooptions.IOStreams{In: os.Stdin, Out: os.Stdout, ErrOut: os.Stderr}
 	if err := newRootCommand(streams).ExecuteContext(ctx); err != nil {
-		_, _ = fmt.Fprintln(streams.ErrOut, "Error:", err)
+		if !errors.Is(err, errSilent) {
+			_, _ = fmt.Fprintln(streams.ErrOut, "Error:", err)
+		}
 		stop()
 		os.Exit(1)
 	}
@@ -46,6 +52,11 @@ func newRootCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	cmd.AddCommand(
 		newUpCommand(streams),
 		newDownCommand(streams),
+		newJoinCommand(streams),
+		newUnjoinCommand(streams),
+		newStatusCommand(streams),
+		newExplainCommand(streams),
+		newCheckCommand(streams),
 		newVersionCommand(streams),
 	)
 	return cmd

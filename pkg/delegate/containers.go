@@ -67,7 +67,9 @@ func isContainer(containers []corev1.Container) func(string) bool {
 
 func isEphemeral(source *corev1.Pod) func(string) bool {
 	return func(name string) bool {
-		return slices.ContainsFunc(source.Spec.EphemeralContainers, func(c corev1.EphemeralContainer) bool { return c.Name == name })
+		return slices.ContainsFunc(source.Spec.EphemeralContainers, func(c corev1.EphemeralContainer) bool {
+			return c.Name == name
+		})
 	}
 }
 

@@ -32,6 +32,9 @@ func New(pod *corev1.Pod, o Options) (*corev1.Pod, error) {
 		},
 		Spec: *pod.Spec.DeepCopy(),
 	}
+	if name := o.NodeLabels[v1alpha1.LabelTarget]; name != "" {
+		d.Labels[v1alpha1.LabelTarget] = name // two Targets may be of one cluster, and must not take each other's for theirs
+	}
 	reasons := append(forbidden(pod), constrain(&d.Spec, o)...)
 	if len(reasons) > 0 {
 		return nil, &RefusedError{Pod: pod.Namespace + "/" + pod.Name, Reasons: reasons}

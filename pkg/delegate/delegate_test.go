@@ -110,6 +110,7 @@ func TestADelegateIsTheSourcePodWithoutWhatBelongsToTheSourceCluster(t *testing.
 				v1alpha1.LabelSourceNamespace:                            "media",
 				v1alpha1.LabelSourceName:                                 "render-0-x8vbz",
 				v1alpha1.LabelSourceUID:                                  string(source.UID),
+				v1alpha1.LabelTarget:                                     "heata",
 			},
 			Annotations: map[string]string{"team": "vfx"},
 		},

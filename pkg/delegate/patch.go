@@ -26,7 +26,7 @@ func StatusPatch(source *corev1.Pod, want corev1.PodStatus) ([]byte, bool, error
 	status.list("containerStatuses", have.ContainerStatuses, want.ContainerStatuses)
 	status.list("ephemeralContainerStatuses", have.EphemeralContainerStatuses, want.EphemeralContainerStatuses)
 	status.podIPs(have.PodIPs, want.PodIPs)
-	status.allocated(have.AllocatedResources, want.AllocatedResources)
+	status.quantities("allocatedResources", have.AllocatedResources, want.AllocatedResources)
 	status.resources(have.Resources, want.Resources)
 	status.conditions(have.Conditions, want.Conditions)
 	if len(status) == 0 {
@@ -77,10 +77,18 @@ func (f fields) podIPs(have, want []corev1.PodIP) {
 	f.scalar("podIPs", false, len(want) == 0, ips)
 }
 
-func (f fields) allocated(have, want corev1.ResourceList) {
-	if !equality.Semantic.DeepEqual(have, want) {
-		f.scalar("allocatedResources", false, len(want) == 0, replaced(want))
+func (f fields) quantities(name string, have, want corev1.ResourceList) {
+	if equality.Semantic.DeepEqual(have, want) {
+		return
 	}
+	changed := fields{}
+	for resource := range have {
+		changed[string(resource)] = nil
+	}
+	for resource, quantity := range want {
+		changed[string(resource)] = quantity
+	}
+	f.scalar(name, false, len(want) == 0, changed)
 }
 
 func (f fields) resources(have, want *corev1.ResourceRequirements) {
@@ -91,15 +99,13 @@ func (f fields) resources(have, want *corev1.ResourceRequirements) {
 		f["resources"] = nil
 		return
 	}
-	f["resources"] = fields{directive: directiveReplace, "requests": want.Requests, "limits": want.Limits}
-}
-
-func replaced(list corev1.ResourceList) fields {
-	f := fields{directive: directiveReplace}
-	for name, quantity := range list {
-		f[string(name)] = quantity
+	if have == nil {
+		have = &corev1.ResourceRequirements{}
 	}
-	return f
+	changed := fields{}
+	changed.quantities("requests", have.Requests, want.Requests)
+	changed.quantities("limits", have.Limits, want.Limits)
+	f["resources"] = changed
 }
 
 // conditions are merged by type: those of other writers, however new, are not in the patch and stay.

@@ -12,16 +12,22 @@ import (
 // podAffinity leaves the terms about topologies inside the target, with the namespaces that their pods have there.
 func (s split) podAffinity(affinity *corev1.Affinity, m v1alpha1.NamespaceMapping) {
 	if pod := affinity.PodAffinity; pod != nil {
-		pod.RequiredDuringSchedulingIgnoredDuringExecution = s.terms(pod.RequiredDuringSchedulingIgnoredDuringExecution, m)
-		pod.PreferredDuringSchedulingIgnoredDuringExecution = s.weighted(pod.PreferredDuringSchedulingIgnoredDuringExecution, m)
-		if pod.RequiredDuringSchedulingIgnoredDuringExecution == nil && pod.PreferredDuringSchedulingIgnoredDuringExecution == nil {
+		left := corev1.PodAffinity{
+			RequiredDuringSchedulingIgnoredDuringExecution:  s.terms(pod.RequiredDuringSchedulingIgnoredDuringExecution, m),
+			PreferredDuringSchedulingIgnoredDuringExecution: s.weighted(pod.PreferredDuringSchedulingIgnoredDuringExecution, m),
+		}
+		affinity.PodAffinity = &left
+		if left.RequiredDuringSchedulingIgnoredDuringExecution == nil && left.PreferredDuringSchedulingIgnoredDuringExecution == nil {
 			affinity.PodAffinity = nil
 		}
 	}
 	if pod := affinity.PodAntiAffinity; pod != nil {
-		pod.RequiredDuringSchedulingIgnoredDuringExecution = s.terms(pod.RequiredDuringSchedulingIgnoredDuringExecution, m)
-		pod.PreferredDuringSchedulingIgnoredDuringExecution = s.weighted(pod.PreferredDuringSchedulingIgnoredDuringExecution, m)
-		if pod.RequiredDuringSchedulingIgnoredDuringExecution == nil && pod.PreferredDuringSchedulingIgnoredDuringExecution == nil {
+		left := corev1.PodAntiAffinity{
+			RequiredDuringSchedulingIgnoredDuringExecution:  s.terms(pod.RequiredDuringSchedulingIgnoredDuringExecution, m),
+			PreferredDuringSchedulingIgnoredDuringExecution: s.weighted(pod.PreferredDuringSchedulingIgnoredDuringExecution, m),
+		}
+		affinity.PodAntiAffinity = &left
+		if left.RequiredDuringSchedulingIgnoredDuringExecution == nil && left.PreferredDuringSchedulingIgnoredDuringExecution == nil {
 			affinity.PodAntiAffinity = nil
 		}
 	}
@@ -38,7 +44,9 @@ func (s split) terms(terms []corev1.PodAffinityTerm, m v1alpha1.NamespaceMapping
 	return left
 }
 
-func (s split) weighted(terms []corev1.WeightedPodAffinityTerm, m v1alpha1.NamespaceMapping) []corev1.WeightedPodAffinityTerm {
+func (s split) weighted(
+	terms []corev1.WeightedPodAffinityTerm, m v1alpha1.NamespaceMapping,
+) []corev1.WeightedPodAffinityTerm {
 	var left []corev1.WeightedPodAffinityTerm
 	for _, term := range terms {
 		if !s.clusterKey(term.PodAffinityTerm.TopologyKey) {

@@ -51,9 +51,7 @@ func (m *Mirror) reconcile(ctx context.Context, uid types.UID) (time.Duration, e
 func (m *Mirror) apply(ctx context.Context, p pair, do action) (time.Duration, error) {
 	switch do {
 	case mirrorStatus:
-		if err := m.keepFollowing(ctx, p); err != nil {
-			return 0, err
-		}
+		m.keepFollowing(ctx, p)
 		return 0, m.mirrorStatus(ctx, p)
 	case deleteDelegate:
 		return 0, m.deleteDelegate(ctx, p)
@@ -210,14 +208,15 @@ func (m *Mirror) relabel(ctx context.Context, source *corev1.Pod) error {
 	return nil
 }
 
-// keepFollowing takes up the references of a running pod, once: after a restart nobody else does.
-func (m *Mirror) keepFollowing(ctx context.Context, p pair) error {
+// keepFollowing takes up the references of a running pod, once: after a restart nobody else does. A failure is told and
+// tried again by the follower; the status is mirrored all the same.
+func (m *Mirror) keepFollowing(ctx context.Context, p pair) {
 	m.mu.Lock()
 	known := m.followed[p.source.UID]
 	m.followed[p.source.UID] = true
 	m.mu.Unlock()
 	if known || ended(p.delegate) || len(delegate.References(p.source)) == 0 {
-		return nil
+		return
 	}
 	if err := m.Follow.Ensure(ctx, p.target, p.delegate.Namespace, p.source); err != nil {
 		m.mu.Lock()
@@ -225,7 +224,6 @@ func (m *Mirror) keepFollowing(ctx context.Context, p pair) error {
 		m.mu.Unlock()
 		m.Recorder.Eventf(p.source, nil, corev1.EventTypeWarning, reasonFollowFailed, actionMirror, "%s: %v", p.target.Name(), err)
 	}
-	return nil
 }
 
 func goneOrReplaced(err error) bool { return apierrors.IsNotFound(err) || apierrors.IsConflict(err) }

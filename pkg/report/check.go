@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"time"
@@ -97,18 +98,24 @@ func CheckController(targets []v1alpha1.Target, leases []coordinationv1.Lease, n
 	return f
 }
 
-// CheckTarget is one finding for each of the Target's conditions.
+// CheckTarget is one finding for each of the Target's conditions. What follows from a condition that has failed, because
+// nothing is known or because it says the same, is left out: the remedy is the same too.
 func CheckTarget(t *v1alpha1.Target) []Finding {
 	var findings []Finding
+	said := map[string]bool{}
 	for _, kind := range []string{v1alpha1.ConditionReachable, v1alpha1.ConditionAuthorized, v1alpha1.ConditionCapacityKnown,
 		v1alpha1.ConditionSignalsFresh, v1alpha1.ConditionReady} {
-		f := checkCondition("Target "+t.Name+": "+kind, meta.FindStatusCondition(t.Status.Conditions, kind))
+		c := meta.FindStatusCondition(t.Status.Conditions, kind)
+		f := checkCondition("Target "+t.Name+": "+kind, c)
 		switch {
 		case f.OK:
 		case kind == v1alpha1.ConditionReady && (t.Spec.Unschedulable || t.DeletionTimestamp != nil):
 			f.OK = true // somebody wants it so
+		case said[f.Detail] || len(said) > 0 && (c == nil || c.Status == metav1.ConditionUnknown):
+			continue
 		default:
 			f.Remedy = fmt.Sprintf(remedyCondition, t.Name)
+			said[f.Detail] = true
 		}
 		findings = append(findings, f)
 	}
@@ -124,27 +131,26 @@ func CheckPolicy(object string, conditions []metav1.Condition) Finding {
 	return f
 }
 
-// WriteFindings writes a line for each, what to do below those that failed, and a sum.
+// WriteFindings writes a line for each, what to do below those that failed, and a sum. A remedy that several failures in a
+// row share stands below the last of them.
 func WriteFindings(out io.Writer, findings []Finding) error {
-	for _, f := range findings {
-		sign := "✓"
-		if !f.OK {
-			sign = "✗"
+	var b bytes.Buffer
+	for i, f := range findings {
+		if f.OK {
+			fmt.Fprintf(&b, "✓ %s: %s\n", oneLine(f.Check), oneLine(f.Detail))
+			continue
 		}
-		if _, err := fmt.Fprintf(out, "%s %s: %s\n", sign, oneLine(f.Check), oneLine(f.Detail)); err != nil {
-			return err
-		}
-		if !f.OK {
-			if _, err := fmt.Fprintf(out, "    %s\n", oneLine(f.Remedy)); err != nil {
-				return err
-			}
+		fmt.Fprintf(&b, "✗ %s: %s\n", oneLine(f.Check), oneLine(f.Detail))
+		if i+1 == len(findings) || findings[i+1].Remedy != f.Remedy {
+			fmt.Fprintf(&b, "    %s\n", oneLine(f.Remedy))
 		}
 	}
 	if failed := Failed(findings); failed > 0 {
-		_, err := fmt.Fprintf(out, someFailed, failed, len(findings))
-		return err
+		fmt.Fprintf(&b, someFailed, failed, len(findings))
+	} else {
+		fmt.Fprintf(&b, allWell, len(findings))
 	}
-	_, err := fmt.Fprintf(out, allWell, len(findings))
+	_, err := out.Write(b.Bytes())
 	return err
 }
 

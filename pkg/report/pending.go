@@ -15,23 +15,24 @@ type Refusal struct {
 	Reason string `json:"reason"`
 }
 
-// schedulerMessage is the message of the condition PodScheduled, without what preemption adds for local nodes.
+// schedulerMessage is what the condition PodScheduled says of places: "cloud: 4 Insufficient cpu; local: …". The count of
+// nodes before it and the words on preemption after it say nothing about targets.
 func schedulerMessage(pod *corev1.Pod) string {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status != corev1.ConditionTrue {
 			message, _, _ := strings.Cut(c.Message, " preemption: ")
+			if head, rest, ok := strings.Cut(message, "nodes are available: "); ok && strings.HasPrefix(head, "0/") {
+				message = rest
+			}
 			return strings.TrimSuffix(message, ".")
 		}
 	}
 	return ""
 }
 
-// refusals splits a scheduler's message by place: "0/4 nodes are available: cloud: 4 Insufficient cpu; local: …". Only a
-// name in targets starts a new reason, because reasons have colons and semicolons of their own.
+// refusals splits a scheduler's message by place. Only a name in targets starts a new reason, because reasons have colons
+// and semicolons of their own.
 func refusals(message string, targets []string) []Refusal {
-	if head, rest, ok := strings.Cut(message, "nodes are available: "); ok && strings.HasPrefix(head, "0/") {
-		message = rest
-	}
 	var split []Refusal
 	for part := range strings.SplitSeq(message, "; ") {
 		name, reason, ok := strings.Cut(part, ": ")

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"context"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -9,6 +10,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
 	resourcehelper "k8s.io/component-helpers/resource"
+	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
+
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 )
 
 // Room is a target's room, added up for people; placement never uses the sum, because what fits in sum may fit on no node.
@@ -45,6 +49,26 @@ func (t *Target) Room() Room {
 	}
 	if t.watches.nodes == nil {
 		room.Nodes = 0 // the one node is made up
+	}
+	return room
+}
+
+// selfRoom counts the source's own nodes for people to see; the scheduler knows them by itself.
+func (c *Controller) selfRoom(ctx context.Context) Room {
+	room := Room{Allocatable: corev1.ResourceList{}}
+	nodes, err := c.Nodes.List(labels.Everything())
+	if err != nil {
+		ctrllog.FromContext(ctx).Error(err, "listing the source's nodes failed")
+		return room
+	}
+	for _, node := range nodes {
+		if node.Labels[v1alpha1.LabelTarget] != "" {
+			continue
+		}
+		room.Nodes++
+		for name, q := range node.Status.Allocatable {
+			add(room.Allocatable, name, q)
+		}
 	}
 	return room
 }

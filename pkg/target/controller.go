@@ -2,17 +2,14 @@ package target
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
@@ -46,10 +43,16 @@ type SourcePods interface {
 	OnNode(node string) []*corev1.Pod
 }
 
+// NodeLister lists the source's nodes from a cache.
+type NodeLister interface {
+	List(selector labels.Selector) ([]*corev1.Node, error)
+}
+
 // ControllerOptions of the Target controller.
 type ControllerOptions struct {
 	Client        client.Client        // cached reads of Targets, writes of their status
-	Source        kubernetes.Interface // Secrets, evictions, the source's nodes
+	Source        kubernetes.Interface // Secrets and evictions
+	Nodes         NodeLister           // the source's nodes
 	SourceCluster string
 	Registry      *Registry
 	Signals       SignalReader
@@ -63,7 +66,10 @@ type Controller struct {
 	ControllerOptions
 	ctx     context.Context // of the manager: connections outlive the reconcile that made them
 	changed chan event.GenericEvent
-	hashes  map[string]string // of what a connection was made from; only the one reconcile worker uses it
+
+	// Only the one reconcile worker uses these, by target name.
+	hashes  map[string]string         // of what a connection was made from
+	secrets map[string]kubeconfigRead // kubeconfigs as last read
 }
 
 // NewController returns a controller that does nothing until it is set up with a manager.
@@ -71,7 +77,7 @@ func NewController(o ControllerOptions) *Controller {
 	if o.ProbeInterval == 0 {
 		o.ProbeInterval = 5 * time.Second
 	}
-	return &Controller{ControllerOptions: o, changed: make(chan event.GenericEvent, 1024), hashes: map[string]string{}}
+	return &Controller{ControllerOptions: o, changed: make(chan event.GenericEvent, 1024), hashes: map[string]string{}, secrets: map[string]kubeconfigRead{}}
 }
 
 var _ reconcile.Reconciler = (*Controller)(nil)
@@ -111,7 +117,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 
 // connect makes the registry hold a connection that fits the object, and gathers what it sees.
 func (c *Controller) connect(ctx context.Context, object *v1alpha1.Target) error {
-	data, err := c.kubeconfig(ctx, object.Spec.KubeconfigSecretRef)
+	data, err := c.kubeconfig(ctx, object.Name, *object.Spec.KubeconfigSecretRef)
 	var config *rest.Config
 	if err == nil {
 		config, err = ParseKubeconfig(data, object.Spec.KubeconfigSecretRef.Context, c.Clock.Now())
@@ -142,6 +148,7 @@ func (c *Controller) connect(ctx context.Context, object *v1alpha1.Target) error
 
 func (c *Controller) disconnect(ctx context.Context, name string) {
 	delete(c.hashes, name)
+	delete(c.secrets, name)
 	if self := c.Registry.Self(); self != nil && self.Object.Name == name {
 		c.Registry.setSelf(nil)
 	}
@@ -149,24 +156,6 @@ func (c *Controller) disconnect(ctx context.Context, name string) {
 		c.Registry.remove(live)
 		ctrllog.FromContext(ctx).Info("disconnected target", "target", name)
 	}
-}
-
-// kubeconfig reads the Secret at each reconcile: a watch of Secrets would need rights to all of them.
-func (c *Controller) kubeconfig(ctx context.Context, ref *v1alpha1.KubeconfigSecretRef) ([]byte, error) {
-	secret, err := c.Source.CoreV1().Secrets(ref.Namespace).Get(ctx, ref.Name, metav1.GetOptions{})
-	if apierrors.IsNotFound(err) {
-		return nil, &KubeconfigError{ReasonKubeconfigMissing, fmt.Sprintf(
-			"Secret %s/%s does not exist: create it with the target's kubeconfig under key %q", ref.Namespace, ref.Name, ref.Key)}
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reading Secret %s/%s: %w", ref.Namespace, ref.Name, err)
-	}
-	data, ok := secret.Data[ref.Key]
-	if !ok {
-		return nil, &KubeconfigError{ReasonKubeconfigMissing, fmt.Sprintf(
-			"Secret %s/%s has no key %q: add it, or set spec.kubeconfigSecretRef.key", ref.Namespace, ref.Name, ref.Key)}
-	}
-	return data, nil
 }
 
 func (c *Controller) readSignals(object *v1alpha1.Target, f *facts) {
@@ -197,48 +186,6 @@ func (c *Controller) writeStatus(ctx context.Context, object *v1alpha1.Target, s
 	return nil
 }
 
-// drain evicts the source pods of a Target that is being deleted and lets the object go when no delegate is left.
-func (c *Controller) drain(ctx context.Context, object *v1alpha1.Target) (ctrl.Result, error) {
-	if !controllerutil.ContainsFinalizer(object, v1alpha1.FinalizerDrain) {
-		return ctrl.Result{}, nil
-	}
-	pods := c.Pods.OnNode(v1alpha1.VirtualNodeName(object.Name))
-	for _, pod := range pods {
-		if pod.DeletionTimestamp == nil {
-			eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name},
-				DeleteOptions: &metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &pod.UID}}}
-			err := c.Source.PolicyV1().Evictions(pod.Namespace).Evict(ctx, eviction)
-			if err != nil && !apierrors.IsTooManyRequests(err) && !apierrors.IsNotFound(err) {
-				return ctrl.Result{}, fmt.Errorf("evicting %s/%s for the drain of target %s: %w", pod.Namespace, pod.Name, object.Name, err)
-			}
-		}
-	}
-	live := c.Registry.Get(object.Name)
-	if len(pods) > 0 || (live != nil && live.Synced() && len(live.DelegateUIDs()) > 0) {
-		return ctrl.Result{RequeueAfter: time.Second}, nil
-	}
-	c.disconnect(ctx, object.Name)
-	controllerutil.RemoveFinalizer(object, v1alpha1.FinalizerDrain)
-	return ctrl.Result{}, ignoreConflict(client.IgnoreNotFound(c.Client.Update(ctx, object)))
-}
-
-// selfRoom counts the source's own nodes for people to see; the scheduler knows them by itself.
-func (c *Controller) selfRoom(ctx context.Context) Room {
-	room := Room{Allocatable: corev1.ResourceList{}}
-	nodes, err := c.Source.CoreV1().Nodes().List(ctx, metav1.ListOptions{ResourceVersion: "0", LabelSelector: "!" + v1alpha1.LabelTarget})
-	if err != nil {
-		ctrllog.FromContext(ctx).Error(err, "listing the source's nodes failed")
-		return room
-	}
-	for _, node := range nodes.Items {
-		room.Nodes++
-		for name, q := range node.Status.Allocatable {
-			add(room.Allocatable, name, q)
-		}
-	}
-	return room
-}
-
 // SetupWithManager registers the controller.
 func (c *Controller) SetupWithManager(ctx context.Context, mgr ctrl.Manager) error {
 	c.ctx = ctx
@@ -252,16 +199,6 @@ func (c *Controller) notify(name string) {
 	case c.changed <- event.GenericEvent{Object: &v1alpha1.Target{ObjectMeta: metav1.ObjectMeta{Name: name}}}:
 	default:
 	}
-}
-
-// connectionHash tells whether a change of the object needs a new connection: only what the watches depend on.
-func connectionHash(kubeconfig []byte, object *v1alpha1.Target) string {
-	sum := sha256.New()
-	sum.Write(kubeconfig)
-	shape, _ := json.Marshal([]any{object.UID, object.Spec.KubeconfigSecretRef, object.Spec.Capacity.From,
-		object.Spec.Namespaces.Mapping, object.Spec.Namespaces.Name}) // plain structs always marshal
-	sum.Write(shape)
-	return hex.EncodeToString(sum.Sum(nil))
 }
 
 func ignoreConflict(err error) error {

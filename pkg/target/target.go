@@ -82,7 +82,7 @@ func New(o Options) (*Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.waiters.watch(t.watches.pods)
+	t.waiters.watch(t.watches.pods, t.IsDelegate)
 	return t, nil
 }
 

@@ -19,10 +19,10 @@ type waiters struct {
 	channels map[types.UID]chan Delegate
 }
 
-func (w *waiters) watch(pods cache.SharedIndexInformer) {
+func (w *waiters) watch(pods cache.SharedIndexInformer, isDelegate func(*corev1.Pod) bool) {
 	tell := func(obj any, deleted bool) {
 		pod, ok := obj.(*corev1.Pod)
-		if !ok {
+		if !ok || !isDelegate(pod) {
 			return
 		}
 		state := Delegate{Pod: pod}

@@ -29,7 +29,8 @@ type watches struct {
 // newWatches chooses what to watch by the rights that each way of knowing the capacity needs.
 func newWatches(client kubernetes.Interface, object *v1alpha1.Target, sourceCluster string) (*watches, error) {
 	spec := object.Spec
-	options := []informers.SharedInformerOption{informers.WithTransform(trim(sourceCluster))}
+	mine := owner{sourceCluster: sourceCluster, target: object.Name}
+	options := []informers.SharedInformerOption{informers.WithTransform(trim(mine))}
 	if spec.Capacity.From == v1alpha1.CapacityQuota && spec.Namespaces.Mapping != v1alpha1.MappingFixed {
 		return nil, &KubeconfigError{ReasonCapacityInvalid,
 			"capacity from Quota needs namespaces.mapping: Fixed, because a quota is of one namespace: set it, or use capacity.from: Nodes or Static"}
@@ -44,7 +45,7 @@ func newWatches(client kubernetes.Interface, object *v1alpha1.Target, sourceClus
 	}
 	w := &watches{factory: informers.NewSharedInformerFactoryWithOptions(client, 0, options...)}
 	w.pods = w.factory.Core().V1().Pods().Informer()
-	if err := w.pods.AddIndexers(cache.Indexers{indexSourceUID: bySourceUID(sourceCluster)}); err != nil {
+	if err := w.pods.AddIndexers(cache.Indexers{indexSourceUID: bySourceUID(mine)}); err != nil {
 		return nil, fmt.Errorf("indexing delegates by source: %w", err)
 	}
 	switch spec.Capacity.From {
@@ -102,17 +103,23 @@ func (t *Target) DelegateUIDs() []types.UID {
 	return uids
 }
 
-// IsDelegate tells whether pod is a delegate of this source.
-func (t *Target) IsDelegate(pod *corev1.Pod) bool { return isDelegate(pod, t.sourceCluster) }
-
-func isDelegate(pod *corev1.Pod, sourceCluster string) bool {
-	return pod.Labels[v1alpha1.LabelSourceCluster] == sourceCluster && pod.Labels[v1alpha1.LabelSourceUID] != ""
+// IsDelegate tells whether pod is a delegate that this source sent by this Target.
+func (t *Target) IsDelegate(pod *corev1.Pod) bool {
+	return owner{sourceCluster: t.sourceCluster, target: t.name}.of(pod)
 }
 
-func bySourceUID(sourceCluster string) cache.IndexFunc {
+// owner is whose delegates are whose: several sources may share a cluster, and so may several Targets of one source.
+type owner struct{ sourceCluster, target string }
+
+func (o owner) of(pod *corev1.Pod) bool {
+	return pod.Labels[v1alpha1.LabelSourceCluster] == o.sourceCluster && pod.Labels[v1alpha1.LabelTarget] == o.target &&
+		pod.Labels[v1alpha1.LabelSourceUID] != ""
+}
+
+func bySourceUID(mine owner) cache.IndexFunc {
 	return func(obj any) ([]string, error) {
 		pod, ok := obj.(*corev1.Pod)
-		if !ok || !isDelegate(pod, sourceCluster) {
+		if !ok || !mine.of(pod) {
 			return nil, nil
 		}
 		return []string{pod.Labels[v1alpha1.LabelSourceUID]}, nil
@@ -120,12 +127,12 @@ func bySourceUID(sourceCluster string) cache.IndexFunc {
 }
 
 // trim drops what nobody reads, before it is cached: a large target costs memory by its pods.
-func trim(sourceCluster string) cache.TransformFunc {
+func trim(mine owner) cache.TransformFunc {
 	return func(obj any) (any, error) {
 		switch o := obj.(type) {
 		case *corev1.Pod:
 			o.ManagedFields = nil
-			if !isDelegate(o, sourceCluster) {
+			if !mine.of(o) {
 				trimStranger(o)
 			}
 		case *corev1.Node:

@@ -12,16 +12,33 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 	schedulercache "k8s.io/kubernetes/pkg/scheduler/backend/cache"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
-
-	"github.com/spillway-dev/spillway/pkg/target"
+	"k8s.io/kubernetes/pkg/scheduler/metrics"
 )
+
+// Source is a target as its dry run needs it: what its watches hold, and how its nodes are counted.
+type Source interface {
+	// Name of the target.
+	Name() string
+	// Client is handed to the filter plugins, which do not call it.
+	Client() kubernetes.Interface
+	// Pods that take room there.
+	Pods() cache.SharedIndexInformer
+	// Nodes is nil where nodes are not watched: then the first of UsableNodes is made up.
+	Nodes() cache.SharedIndexInformer
+	// UsableNodes are the nodes that delegates may run on. None may be changed.
+	UsableNodes() []*corev1.Node
+	// NodeOf is the name of the node whose room a pod takes; "" when it takes none.
+	NodeOf(pod *corev1.Pod) string
+}
 
 // Cluster is one target's nodes and pods, with the pods that were just sent there and are not yet seen.
 type Cluster struct {
-	target *target.Target
+	target Source
 	logger klog.Logger
 
 	mu       sync.Mutex
@@ -41,7 +58,8 @@ type Fit struct {
 }
 
 // New prepares the dry run of a target and registers with its watches, which must not have been started.
-func New(ctx context.Context, t *target.Target) (*Cluster, error) {
+func New(ctx context.Context, t Source) (*Cluster, error) {
+	metrics.Register() // first: the cache starts a goroutine that writes them
 	ctx, cancel := context.WithCancel(ctx)
 	c := &Cluster{
 		target:   t,
@@ -133,7 +151,7 @@ func (c *Cluster) forget(pod *corev1.Pod) {
 	}
 }
 
-// refreshMadeUp follows a change of the declared room or of the quotas.
+// refreshMadeUp follows a change of the declared room, of the quotas, or of the target's nodeSelector.
 func (c *Cluster) refreshMadeUp() {
 	if c.target.Nodes() != nil {
 		return
@@ -142,7 +160,8 @@ func (c *Cluster) refreshMadeUp() {
 	switch {
 	case c.madeUp == nil:
 		c.cache.AddNode(c.logger, node)
-	case !equality.Semantic.DeepEqual(c.madeUp.Status.Allocatable, node.Status.Allocatable):
+	case !equality.Semantic.DeepEqual(c.madeUp.Status.Allocatable, node.Status.Allocatable) ||
+		!equality.Semantic.DeepEqual(c.madeUp.Labels, node.Labels):
 		c.cache.UpdateNode(c.logger, c.madeUp, node)
 	}
 	c.madeUp = node

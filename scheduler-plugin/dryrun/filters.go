@@ -12,9 +12,6 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/names"
 	"k8s.io/kubernetes/pkg/scheduler/framework/runtime"
-	"k8s.io/kubernetes/pkg/scheduler/metrics"
-
-	"github.com/spillway-dev/spillway/pkg/target"
 )
 
 // filterPlugins are the in-tree plugins that need nothing but nodes and pods. Volumes are left to the target: a delegate
@@ -31,12 +28,11 @@ var filterPlugins = []string{
 }
 
 // newFilters makes a scheduling framework that only filters.
-func newFilters(ctx context.Context, t *target.Target, snapshot *schedulercache.Snapshot) (framework.Framework, error) {
+func newFilters(ctx context.Context, t Source, snapshot *schedulercache.Snapshot) (framework.Framework, error) {
 	profile, err := filterProfile()
 	if err != nil {
 		return nil, err
 	}
-	metrics.Register()
 	return runtime.NewFramework(ctx, plugins.NewInTreeRegistry(), profile,
 		runtime.WithSnapshotSharedLister(snapshot),
 		runtime.WithClientSet(t.Client()),

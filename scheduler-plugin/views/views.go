@@ -100,7 +100,8 @@ func (p *plugin) PreFilter(ctx context.Context, state fwk.CycleState, pod *corev
 	startNotes(state)
 	inner, ok := p.inner.(fwk.PreFilterPlugin)
 	if !ok {
-		return nil, p.preFilterByPodOnly(state, pod, nodes)
+		p.keepView(state, pod, nodes)
+		return nil, nil
 	}
 	s := &seen{}
 	// The nodes that the inner plugin may name are dropped: its Filter comes to the same, and they would hide virtual ones.
@@ -122,12 +123,11 @@ func (p *plugin) PreFilter(ctx context.Context, state fwk.CycleState, pod *corev
 	return nil, nil
 }
 
-// preFilterByPodOnly prepares the view of a plugin that has no PreFilter of its own.
-func (p *plugin) preFilterByPodOnly(state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) *fwk.Status {
+// keepView prepares the view of a plugin that has no PreFilter of its own.
+func (p *plugin) keepView(state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) {
 	if p.view != nil {
 		state.Write(fwk.StateKey(p.name), &seen{virtualPod: p.view(pod, nodes), virtualState: state, virtualFiltered: true})
 	}
-	return nil
 }
 
 // PreFilterExtensions serve preemption, which only happens on local nodes.

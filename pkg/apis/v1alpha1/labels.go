@@ -34,7 +34,7 @@ const (
 
 // What Spillway writes on virtual nodes.
 const (
-	// LabelTarget on a virtual node is the Target's name.
+	// LabelTarget on a virtual node, and on a delegate, is the Target's name.
 	LabelTarget = "spillway.dev/target"
 	// LabelNodeType, with NodeTypeVirtual, is what autoscalers and network add-ons key on to leave virtual nodes alone.
 	LabelNodeType   = "type"

@@ -1,0 +1,97 @@
+package schedulerplugin
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/kubernetes/fake"
+	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/kubernetes/pkg/scheduler/framework"
+
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+	"github.com/spillway-dev/spillway/pkg/placement"
+)
+
+func TestBind(t *testing.T) {
+	pods := schema.GroupResource{Resource: "pods"}
+	lost := apierrors.NewInternalError(assert.AnError)
+	conflict := apierrors.NewConflict(pods, "web", assert.AnError)
+	on := func(node string) *corev1.Pod { return electedPod(func(p *corev1.Pod) { p.Spec.NodeName = node }) }
+	replaced := on("spillway-cloud")
+	replaced.UID = "uid-2"
+	tests := map[string]struct {
+		answers   []error
+		now       *corev1.Pod // as the API server has it
+		wantTries int
+		wantError bool
+	}{
+		"a binding is posted once":                                     {answers: []error{nil}, wantTries: 1},
+		"a lost answer is asked for again":                             {answers: []error{lost, nil}, wantTries: 2},
+		"a conflict after a lost answer was that binding":              {answers: []error{lost, conflict}, now: on("spillway-cloud"), wantTries: 2},
+		"a conflict after a lost answer with a pod bound elsewhere":    {answers: []error{lost, conflict}, now: on("worker-a"), wantTries: 2, wantError: true},
+		"a conflict after a lost answer with another pod of that name": {answers: []error{lost, conflict}, now: replaced, wantTries: 2, wantError: true},
+		"a conflict at once is somebody else's binding":                {answers: []error{conflict}, now: on("spillway-cloud"), wantTries: 1, wantError: true},
+		"an answer is final":                                           {answers: []error{apierrors.NewForbidden(pods, "web", assert.AnError)}, wantTries: 1, wantError: true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			client, tries := fake.NewClientset(), 0
+			var bound *corev1.Binding
+			client.PrependReactor("create", "pods", func(a clienttesting.Action) (bool, runtime.Object, error) {
+				tries++
+				bound = a.(clienttesting.CreateAction).GetObject().(*corev1.Binding)
+				return true, nil, test.answers[tries-1]
+			})
+			client.PrependReactor("get", "pods", func(clienttesting.Action) (bool, runtime.Object, error) { return true, test.now, nil })
+			p, _ := newPlugin(t, nil)
+			p.handle.(*handle).client = client
+			p.waiting.add(electedPod())
+			state := framework.NewCycleState()
+			state.Write(cycleKey, &cycle{policy: placement.BuiltIn(), places: map[string]*place{"spillway-cloud": {Place: placement.Place{Name: "cloud"}}}})
+
+			status := p.Bind(t.Context(), state, electedPod(), "spillway-cloud")
+			assert.Equal(t, test.wantTries, tries)
+			require.Equal(t, test.wantError, !status.IsSuccess(), "%v", status)
+			if test.wantError {
+				assert.Contains(t, p.waiting.pods, electedPod().UID)
+				return
+			}
+			assert.Empty(t, p.waiting.pods, "a bound pod waits for nothing")
+			assert.Equal(t, corev1.ObjectReference{Kind: "Node", Name: "spillway-cloud"}, bound.Target)
+			assert.Equal(t, electedPod().UID, bound.UID, "never another pod of that name")
+			record, err := placement.Decode(bound.Annotations[v1alpha1.AnnotationPlacement])
+			require.NoError(t, err)
+			assert.Equal(t, "cloud", record.Target)
+			assert.True(t, record.At.Equal(&metav1.Time{Time: noon}))
+		})
+	}
+}
+
+func TestABurstOfChangesWakesWaitingPodsOnce(t *testing.T) {
+	p, _ := newPlugin(t, nil)
+	activated := p.handle.(*handle).activated
+	p.waiting.schedule(p.activate)
+	p.waiting.add(electedPod())
+	p.waiting.add(electedPod(func(p *corev1.Pod) { p.Name, p.UID = "placed", "uid-2" }))
+	p.waiting.remove("uid-2")
+	for range 5 {
+		p.waiting.schedule(p.activate)
+	}
+	select {
+	case pods := <-activated:
+		require.Len(t, pods, 1)
+		assert.Contains(t, pods, "shop/web")
+	case <-time.After(10 * time.Second):
+		t.Fatal("nobody was woken")
+	}
+	p.waiting.schedule(p.activate)
+	time.Sleep(wakeDelay + 50*time.Millisecond)
+	assert.Empty(t, activated, "nobody waits any more")
+}

@@ -1,0 +1,173 @@
+package schedulerplugin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+	"github.com/spillway-dev/spillway/pkg/target"
+)
+
+func TestAwaitScheduled(t *testing.T) {
+	pending := &corev1.Pod{}
+	scheduled := &corev1.Pod{Spec: corev1.PodSpec{NodeName: "node-1"}}
+	condition := func(reason string) *corev1.Pod {
+		return &corev1.Pod{Status: corev1.PodStatus{Conditions: []corev1.PodCondition{{Type: corev1.PodScheduled,
+			Status: corev1.ConditionFalse, Reason: reason, Message: "0/2 nodes are available: 2 Insufficient cpu."}}}}
+	}
+	tests := map[string]struct {
+		created *corev1.Pod
+		states  []target.Delegate
+		want    string // of the error; "" when it was scheduled
+	}{
+		"a delegate that was adopted on its node needs no wait": {created: scheduled},
+		"a delegate that the target schedules":                  {created: pending, states: []target.Delegate{{Pod: pending}, {Pod: scheduled}}},
+		"a delegate that the target cannot schedule, in the target's words": {
+			created: pending, states: []target.Delegate{{Pod: condition(corev1.PodReasonUnschedulable)}},
+			want: "0/2 nodes are available: 2 Insufficient cpu."},
+		"a delegate that was adopted and could not be scheduled": {
+			created: condition(corev1.PodReasonUnschedulable), want: "0/2 nodes are available: 2 Insufficient cpu."},
+		"a scheduler's error is not the target's answer": {
+			created: pending, states: []target.Delegate{{Pod: condition(corev1.PodReasonSchedulerError)}, {Pod: scheduled}}},
+		"a delegate that the target deletes": {
+			created: pending, states: []target.Delegate{{Pod: pending}, {}}, want: "deleted the delegate before it was scheduled"},
+		"a target that says nothing": {created: pending, want: "did not schedule the delegate within 1s"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			states := make(chan target.Delegate, len(test.states))
+			for _, s := range test.states {
+				states <- s
+			}
+			ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, fmt.Errorf(reasonNotScheduled, time.Second))
+			defer cancel()
+			err := awaitScheduled(ctx, states, test.created)
+			if test.want == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.EqualError(t, err, test.want)
+		})
+	}
+}
+
+func TestNamespaceMissing(t *testing.T) {
+	missing := apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "shop")
+	tests := map[string]struct {
+		err  error
+		want bool
+	}{
+		"nothing failed":               {nil, false},
+		"the namespace is missing":     {missing, true},
+		"the same inside another":      {fmt.Errorf("shipping: %w", fmt.Errorf("creating ConfigMap: %w", missing)), true},
+		"another thing is missing":     {apierrors.NewNotFound(schema.GroupResource{Resource: "serviceaccounts"}, "web"), false},
+		"the namespace is not allowed": {apierrors.NewForbidden(schema.GroupResource{Resource: "namespaces"}, "shop", nil), false},
+		"an error of the network":      {errors.New("connection refused"), false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, test.want, namespaceMissing(test.err))
+		})
+	}
+}
+
+// recorded is an API server that answers every request with a code and notes them.
+type recorded struct {
+	mu    sync.Mutex
+	calls []string
+	code  int
+}
+
+func (r *recorded) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.calls = append(r.calls, q.Method+" "+q.URL.Path)
+	w.Header().Set("Content-Type", "application/json")
+	status := metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Status: metav1.StatusFailure, Code: int32(r.code)}
+	switch r.code {
+	case http.StatusOK:
+		_, _ = w.Write([]byte(`{"kind":"Namespace","apiVersion":"v1","metadata":{"name":"shop"}}`))
+		return
+	case http.StatusConflict:
+		status.Reason = metav1.StatusReasonAlreadyExists
+		if q.Method == http.MethodDelete { // the precondition on the UID did not hold
+			status.Reason = metav1.StatusReasonConflict
+		}
+	case http.StatusNotFound:
+		status.Reason = metav1.StatusReasonNotFound
+	default:
+		status.Reason = metav1.StatusReasonForbidden
+	}
+	w.WriteHeader(r.code)
+	_ = json.NewEncoder(w).Encode(status)
+}
+
+func TestWithNamespace(t *testing.T) {
+	missing := apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "shop")
+	create := []string{"POST /api/v1/namespaces"}
+	tests := map[string]struct {
+		answers   []error // of what is done
+		mayCreate bool
+		code      int
+		wantCalls []string
+		wantError string
+	}{
+		"what succeeds asks nothing":                       {answers: []error{nil}, mayCreate: true},
+		"another failure creates nothing":                  {answers: []error{errors.New("quota")}, mayCreate: true, wantError: "quota"},
+		"a missing namespace is created and it is retried": {answers: []error{missing, nil}, mayCreate: true, code: 200, wantCalls: create},
+		"one that another pod just created is used":        {answers: []error{missing, nil}, mayCreate: true, code: 409, wantCalls: create},
+		"one that may not be created says what to do": {answers: []error{missing},
+			wantError: "cloud has no namespace shop, and its Target does not allow to create it: create it there, or set spec.namespaces.create"},
+		"one that the target refuses says so": {answers: []error{missing}, mayCreate: true, code: 403, wantCalls: create,
+			wantError: "creating namespace shop in cloud"},
+		"it is tried twice at most": {answers: []error{missing, missing}, mayCreate: true, code: 200, wantCalls: create, wantError: "not found"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			server := &recorded{code: test.code}
+			cloud := newTarget(t, v1alpha1.TargetSpec{Namespaces: v1alpha1.NamespaceMapping{Create: test.mayCreate}}, server.ServeHTTP)
+			done := 0
+			err := withNamespace(t.Context(), cloud, "shop", func() error { done++; return test.answers[done-1] })
+			assert.Equal(t, test.wantCalls, server.calls)
+			assert.Len(t, test.answers, done)
+			if test.wantError == "" {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, test.wantError)
+		})
+	}
+}
+
+func TestTakeBack(t *testing.T) {
+	for code, confirmed := range map[int]bool{200: true, 404: true, 409: true, 403: false} {
+		server := &recorded{code: code}
+		cloud := newTarget(t, v1alpha1.TargetSpec{}, server.ServeHTTP)
+		err := takeBack(t.Context(), cloud, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-x", UID: "remote-1"}})
+		assert.Equal(t, confirmed, err == nil, "%d: %v", code, err)
+		assert.Equal(t, []string{"DELETE /api/v1/namespaces/shop/pods/web-x"}, server.calls)
+	}
+}
+
+func TestARefusalIsRememberedAndNamesTheTarget(t *testing.T) {
+	p, clock := newPlugin(t, nil)
+	status := p.refuse(electedPod(), cloud, errors.New("2 Insufficient cpu"))
+	assert.Equal(t, "cloud: 2 Insufficient cpu", status.Message())
+	clock.SetTime(noon.Add(4 * time.Second))
+	assert.Equal(t, "refused it 4s ago: 2 Insufficient cpu", p.refusedBefore(electedPod(), &room{target: cloud}))
+	clock.SetTime(noon.Add(refusalBase))
+	assert.Empty(t, p.refusedBefore(electedPod(), &room{target: cloud}))
+}
