@@ -164,6 +164,7 @@ func TestTakeBack(t *testing.T) {
 
 func TestARefusalIsRememberedAndNamesTheTarget(t *testing.T) {
 	p, clock := newPlugin(t, nil)
+	cloud := newTarget(t, v1alpha1.TargetSpec{}, nil)
 	status := p.refuse(electedPod(), cloud, errors.New("2 Insufficient cpu"))
 	assert.Equal(t, "cloud: 2 Insufficient cpu", status.Message())
 	clock.SetTime(noon.Add(4 * time.Second))

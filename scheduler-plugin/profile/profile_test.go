@@ -48,11 +48,13 @@ func TestTheSchedulerCanBeBuiltFromTheProfile(t *testing.T) {
 	got := f.ListPlugins()
 	views := []string{"ViewTaintToleration", "ViewNodeAffinity", "ViewPodTopologySpread", "ViewInterPodAffinity", "ViewNodePorts",
 		"ViewNodeResourcesFit", "ViewVolumeRestrictions", "ViewNodeVolumeLimits", "ViewVolumeZone", "ViewNodeDeclaredFeatures", "ViewVolumeBinding"}
+	scores := []string{"ViewTaintToleration", "ViewNodeAffinity", "ViewPodTopologySpread", "ViewInterPodAffinity", "ViewNodeResourcesFit",
+		"ViewNodeResourcesBalancedAllocation", "ViewImageLocality"}
 	want := map[string][]string{
 		"PreFilter": append(views[:len(views):len(views)], schedulerplugin.Name),
 		"Filter":    append(append([]string{"NodeName", "NodeUnschedulable"}, views...), schedulerplugin.Name),
-		"PreScore":  {schedulerplugin.Name},
-		"Score":     {schedulerplugin.Name},
+		"PreScore":  append(scores[:len(scores):len(scores)], schedulerplugin.Name),
+		"Score":     append(scores[:len(scores):len(scores)], schedulerplugin.Name),
 		"Reserve":   {"ViewVolumeBinding", schedulerplugin.Name},
 		"PreBind":   {"ViewVolumeBinding", schedulerplugin.Name},
 		"Bind":      {schedulerplugin.Name},
