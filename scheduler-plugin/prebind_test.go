@@ -130,9 +130,9 @@ func TestWithNamespace(t *testing.T) {
 		"a missing namespace is created and it is retried": {answers: []error{missing, nil}, mayCreate: true, code: 200, wantCalls: create},
 		"one that another pod just created is used":        {answers: []error{missing, nil}, mayCreate: true, code: 409, wantCalls: create},
 		"one that may not be created says what to do": {answers: []error{missing},
-			wantError: "cloud has no namespace shop, and its Target does not allow to create it: create it there, or set spec.namespaces.create"},
+			wantError: "no namespace shop, and its Target does not allow to create it: create it there, or set spec.namespaces.create"},
 		"one that the target refuses says so": {answers: []error{missing}, mayCreate: true, code: 403, wantCalls: create,
-			wantError: "creating namespace shop in cloud"},
+			wantError: "creating namespace shop"},
 		"it is tried twice at most": {answers: []error{missing, missing}, mayCreate: true, code: 200, wantCalls: create, wantError: "not found"},
 	}
 	for name, test := range tests {
