@@ -16,8 +16,15 @@ var providerToleration = corev1.Toleration{
 	Effect:   corev1.TaintEffectNoSchedule,
 }
 
+// healthTolerations pass over the taints that the source puts on a node which is not ready: whether a target can be used is
+// known from the target itself, sooner and with its reason.
+var healthTolerations = []corev1.Toleration{
+	{Key: corev1.TaintNodeNotReady, Operator: corev1.TolerationOpExists},
+	{Key: corev1.TaintNodeUnreachable, Operator: corev1.TolerationOpExists},
+}
+
 // ClusterView returns a source pod as a virtual node is to judge it: with the constraints whose label key isClusterKey
-// knows, the toleration of our provider taint, and nothing that is about one machine (other labels, volumes, host ports).
+// knows, the toleration of the taints that are ours to judge, and nothing that is about one machine (other labels, volumes, host ports).
 // The pod is not changed; the view shares memory with it, so it is for reading only.
 func ClusterView(pod *corev1.Pod, isClusterKey func(string) bool) *corev1.Pod {
 	view := *pod
@@ -27,7 +34,7 @@ func ClusterView(pod *corev1.Pod, isClusterKey func(string) bool) *corev1.Pod {
 	spec.TopologySpreadConstraints = keep(spec.TopologySpreadConstraints, func(c corev1.TopologySpreadConstraint) bool {
 		return isClusterKey(c.TopologyKey)
 	})
-	spec.Tolerations = append(slices.Clip(spec.Tolerations), providerToleration)
+	spec.Tolerations = slices.Concat(spec.Tolerations, []corev1.Toleration{providerToleration}, healthTolerations)
 	spec.Volumes = nil
 	spec.InitContainers = withoutHostPorts(spec.InitContainers)
 	spec.Containers = withoutHostPorts(spec.Containers)

@@ -58,6 +58,9 @@ func (t *Target) ask(ctx context.Context, interval time.Duration) Health {
 
 // setHealth stores what was seen and tells others of what changed.
 func (t *Target) setHealth(ctx context.Context, next Health) {
+	if ctx.Err() != nil {
+		return // an interrupted probe says nothing about the target
+	}
 	old := t.Health()
 	next.Since = old.Since
 	if next.Version == "" {
