@@ -17,7 +17,7 @@ import (
 func (s *space) expectPod(name, what string, check func(pod *corev1.Pod) bool) *corev1.Pod {
 	s.t.Helper()
 	var pod *corev1.Pod
-	expectEventually(s.t, late, fmt.Sprintf("pod %s to be %s", name, what), func(ctx context.Context) (err error) {
+	expectEventually(s.t, soon, fmt.Sprintf("pod %s to be %s", name, what), func(ctx context.Context) (err error) {
 		if pod, err = s.kube.CoreV1().Pods(s.name).Get(ctx, name, metav1.GetOptions{}); err != nil {
 			return err
 		}

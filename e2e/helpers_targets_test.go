@@ -36,9 +36,21 @@ func (s *space) givenSpare(change func(spec *v1alpha1.TargetSpec)) *v1alpha1.Tar
 		change(&spec)
 	}
 	target := s.givenTarget(spare.name, spec)
-	s.expectTarget(target, v1alpha1.ConditionReachable, metav1.ConditionTrue, "")
-	s.expectTarget(target, v1alpha1.ConditionCapacityKnown, metav1.ConditionTrue, "")
+	s.expectOpen(target)
 	return target
+}
+
+// expectOpen waits until pods may go to a Target: its virtual node is born with a taint, as any node is.
+func (s *space) expectOpen(target *v1alpha1.Target) {
+	s.t.Helper()
+	s.expectTarget(target, v1alpha1.ConditionReady, metav1.ConditionTrue, "")
+	expectEventually(s.t, soon, "the virtual node to be open", func(ctx context.Context) error {
+		node, err := s.kube.CoreV1().Nodes().Get(ctx, v1alpha1.VirtualNodeName(target.Name), metav1.GetOptions{})
+		if err == nil && (nodeReady(node) != corev1.ConditionTrue || len(node.Spec.Taints) != 1) {
+			err = fmt.Errorf("taints %v, conditions %+v", node.Spec.Taints, node.Status.Conditions)
+		}
+		return err
+	})
 }
 
 // selector matches the space's namespace alone.

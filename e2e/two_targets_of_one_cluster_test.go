@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/assert"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 )
@@ -21,7 +20,7 @@ func TestTwoTargetsOfOneClusterLeaveEachOthersDelegatesAlone(t *testing.T) {
 		Namespaces:          v1alpha1.NamespaceMapping{Create: true, Selector: s.selector()},
 		Labels:              map[string]string{"pool": "spot"},
 	})
-	s.expectTarget(spot, v1alpha1.ConditionReady, metav1.ConditionTrue, "")
+	s.expectOpen(spot)
 
 	s.createElected("steady", targeting("spare"))
 	s.createElected("spot", targeting("spare-spot"))

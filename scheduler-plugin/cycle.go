@@ -17,8 +17,9 @@ const cycleKey fwk.StateKey = Name
 type cycle struct {
 	policy  *placement.Policy
 	request placement.Request
-	fence   string // the only virtual node that the pod may go to, because its delegate is there; "" when free
-	remote  string // why the pod may not leave the source at all; "" when it may
+	fence   string             // the only virtual node that the pod may go to, because its delegate is there; "" when free
+	local   placement.Estimate // of the source's own nodes
+	remote  string             // why the pod may not leave the source at all; "" when it may
 
 	mu     sync.Mutex
 	places map[string]*place // by node name
@@ -37,7 +38,7 @@ type place struct {
 
 // Clone is for preemption's what-if, which only asks about local nodes: they leave no trace in a clone.
 func (c *cycle) Clone() fwk.StateData {
-	return &cycle{policy: c.policy, request: c.request, fence: c.fence, remote: c.remote, places: map[string]*place{}}
+	return &cycle{policy: c.policy, request: c.request, fence: c.fence, local: c.local, remote: c.remote, places: map[string]*place{}}
 }
 
 func cycleOf(state fwk.CycleState) (*cycle, error) {
@@ -89,7 +90,7 @@ func (c *cycle) record(winner, localRefusals string, now metav1.Time) placement.
 		}
 	}
 	if local < 0 && localReason != "" {
-		record.Places = append(record.Places, placement.Refused(placement.Place{Name: placement.LocalName, Local: true}, localReason))
+		record.Places = append(record.Places, placement.Refused(placement.Place{Name: placement.LocalName, Local: true, Estimate: c.local}, localReason))
 	}
 	for i, score := range c.policy.Rank(feasible) {
 		if nodes[i] == winner && !feasible[i].Local {

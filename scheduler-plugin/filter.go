@@ -44,16 +44,10 @@ func (p *Plugin) Filter(ctx context.Context, state fwk.CycleState, pod *corev1.P
 // localPlace is a node of the source, at the price and carbon of the Target that says spec.self. In-tree plugins have
 // already found that the pod fits.
 func (p *Plugin) localPlace(c *cycle, info fwk.NodeInfo) *place {
-	var signals placement.Signals
-	if self := p.Registry.Self(); self != nil {
-		signals = self.Signals
-	} else {
-		signals.Energy = placement.EnergyFrom(nil)
-	}
 	found := &place{Place: placement.Place{
 		Name:      placement.LocalName,
 		Local:     true,
-		Estimate:  placement.EstimateFor(c.request, signals),
+		Estimate:  c.local,
 		FreeShare: freeShare(info, c.request),
 		Labels:    labels.Set(info.Node().Labels),
 	}}

@@ -36,12 +36,21 @@ func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.
 	if fenced := p.refusals.fence(pod.UID); fenced != "" {
 		c.fence = fenced
 	}
+	c.local = placement.EstimateFor(c.request, p.localSignals())
 	state.Write(cycleKey, c)
 	return nil, nil
 }
 
 // PreFilterExtensions is nil: preemption changes nothing that this plugin looks at.
 func (p *Plugin) PreFilterExtensions() fwk.PreFilterExtensions { return nil }
+
+// localSignals are the price and carbon of the Target that says spec.self; unknown without one.
+func (p *Plugin) localSignals() placement.Signals {
+	if self := p.Registry.Self(); self != nil {
+		return self.Signals
+	}
+	return placement.Signals{Energy: placement.EnergyFrom(nil)}
+}
 
 // mayLeave says why a pod may not leave the source; "" when it may. Admission looked at the same, but only when the pod
 // was created, and only if nobody wrote schedulerName by hand.

@@ -48,6 +48,7 @@ type process struct {
 	scheduler     *profile.Scheduler
 	targets       client.Reader
 	nodes         target.NodeLister
+	pods          target.PodLister
 	ready         atomic.Bool
 }
 
@@ -131,7 +132,7 @@ func (p *process) wirePods(ctx context.Context, mgr manager.Manager) error {
 	p.follower = follow.New(follow.Options{SourceCluster: p.sourceCluster, Source: p.client, Logger: ctrllog.FromContext(ctx)})
 	shipping := follower{p.follower}
 	informers := profile.NewInformers(p.client)
-	p.nodes = informers.Core().V1().Nodes().Lister()
+	p.nodes, p.pods = informers.Core().V1().Nodes().Lister(), informers.Core().V1().Pods().Lister()
 	plugin := schedulerplugin.New(schedulerplugin.Options{
 		SourceCluster: p.sourceCluster,
 		Registry:      p.registry,
@@ -170,11 +171,12 @@ func (p *process) wireControllers(ctx context.Context, mgr manager.Manager) erro
 	targets := target.NewController(target.ControllerOptions{
 		Client:        mgr.GetClient(),
 		Source:        p.client,
-		Nodes:         p.nodes,
+		SourceNodes:   p.nodes,
+		SourcePods:    p.pods,
 		SourceCluster: p.sourceCluster,
 		Registry:      p.registry,
 		Signals:       signalReader{signals},
-		Pods:          p.mirror,
+		Elected:       p.mirror,
 		Clock:         clock.RealClock{},
 	})
 	if err := targets.SetupWithManager(ctx, mgr); err != nil {

@@ -2,7 +2,9 @@ package mirror
 
 import (
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/assert"
@@ -75,14 +77,37 @@ func TestAPodThatOnlyLostItsLabelGetsItBackAndKeepsItsDelegate(t *testing.T) {
 	w.source.pods = []corev1.Pod{*unlabelled}
 	again, err := w.apply(t, pair{departed: unlabelled, delegate: delegatePod()})
 	require.NoError(t, err)
-	assert.Equal(t, goneRecheck, again)
+	assert.Equal(t, collectAfter, again)
 	assert.Empty(t, w.cloud.take(), "the delegate lives on")
 	want := []request{
-		{Call: "GET /api/v1/namespaces/shop/pods"},
+		{Call: "GET /api/v1/namespaces/shop/pods/web"},
 		{Call: "PATCH /api/v1/namespaces/shop/pods/web", Body: map[string]any{"metadata": map[string]any{
 			"uid": "uid-1", "labels": map[string]any{v1alpha1.LabelElected: v1alpha1.ElectedTrue}}}},
 	}
 	assert.Empty(t, cmp.Diff(want, w.source.take()))
+}
+
+func TestASourceThatWasNeverSeenGetsTimeBeforeItIsAskedFor(t *testing.T) {
+	w := newWorld(t)
+	young := delegatePod()
+	young.CreationTimestamp = metav1.NewTime(w.mirror.Clock.Now().Add(-time.Second))
+	again, err := w.apply(t, pair{delegate: young})
+	require.NoError(t, err)
+	assert.Equal(t, collectAfter, again)
+	assert.Empty(t, w.source.take(), "the watch that brings it may be late")
+	assert.Empty(t, w.cloud.take())
+}
+
+func TestASourceWithALongNameIsFoundAmongAll(t *testing.T) {
+	w := newWorld(t)
+	long := sourcePod()
+	long.Name = strings.Repeat("w", 70)
+	w.source.pods = []corev1.Pod{*long}
+	of := delegatePod()
+	of.Labels[v1alpha1.LabelSourceName] = long.Name[:63]
+	_, err := w.apply(t, pair{delegate: of})
+	require.NoError(t, err)
+	assert.Empty(t, w.cloud.take(), "its source lives")
 }
 
 func TestADelegateIsCollected(t *testing.T) {

@@ -1,8 +1,6 @@
 package mirror
 
 import (
-	"time"
-
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/spillway-dev/spillway/pkg/target"
@@ -73,6 +71,3 @@ func deletionDiffers(source, delegate *corev1.Pod) bool {
 func ended(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
-
-// goneRecheck is when to look again at a delegate whose source is said to exist after all.
-const goneRecheck = 10 * time.Second

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"sync"
 	"testing"
 	"time"
@@ -55,15 +56,30 @@ func (s *apiServer) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	s.requests = append(s.requests, seen)
 	w.Header().Set("Content-Type", "application/json")
-	if r.Method == http.MethodGet {
-		list := corev1.PodList{TypeMeta: metav1.TypeMeta{Kind: "PodList", APIVersion: "v1"}, Items: s.pods}
-		if s.code == http.StatusOK {
-			_ = json.NewEncoder(w).Encode(list)
-			return
-		}
+	if r.Method == http.MethodGet && s.code == http.StatusOK {
+		s.get(w, path.Base(r.URL.Path))
+		return
 	}
 	w.WriteHeader(s.code)
 	_ = json.NewEncoder(w).Encode(s.status())
+}
+
+// get answers with the pod of this name, or with all when the name is the resource's.
+func (s *apiServer) get(w http.ResponseWriter, name string) {
+	if name == "pods" {
+		_ = json.NewEncoder(w).Encode(corev1.PodList{TypeMeta: metav1.TypeMeta{Kind: "PodList", APIVersion: "v1"}, Items: s.pods})
+		return
+	}
+	for _, pod := range s.pods {
+		if pod.Name == name {
+			pod.TypeMeta = metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"}
+			_ = json.NewEncoder(w).Encode(pod)
+			return
+		}
+	}
+	w.WriteHeader(http.StatusNotFound)
+	_ = json.NewEncoder(w).Encode(metav1.Status{TypeMeta: metav1.TypeMeta{Kind: "Status", APIVersion: "v1"}, Code: http.StatusNotFound,
+		Status: metav1.StatusFailure, Reason: metav1.StatusReasonNotFound})
 }
 
 func (s *apiServer) status() metav1.Status {

@@ -64,7 +64,7 @@ type Mirror struct {
 	patched  map[types.UID]patch       // the last status write of each pod, to not repeat it while its echo is on the way
 	followed map[types.UID]bool        // pods whose references are kept in sync
 	strays   map[types.UID]*corev1.Pod // pods that are on a virtual node by mistake and are being deleted
-	asked    map[types.UID]int64       // the grace with which each delegate, by its own UID, was asked to end
+	asked    map[types.UID]int64       // the grace with which each pod, source or delegate, was asked to end
 }
 
 // patch is one status write: what was written over which version.
@@ -195,6 +195,7 @@ func (m *Mirror) sourceDeleted(obj any) {
 	m.mu.Lock()
 	m.departed[pod.UID] = pod
 	delete(m.patched, pod.UID)
+	delete(m.asked, pod.UID)
 	m.mu.Unlock()
 	m.queue.Add(pod.UID)
 }

@@ -12,7 +12,6 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
-	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/delegate"
 )
 
@@ -118,28 +117,34 @@ func (m *Mirror) deleteDelegate(ctx context.Context, p pair) error {
 	err := p.target.Client().CoreV1().RESTClient().Delete().Namespace(p.delegate.Namespace).Resource("pods").
 		Name(p.delegate.Name).Body(&options).Do(ctx).Error()
 	if err != nil && !goneOrReplaced(err) {
-		m.mu.Lock()
-		delete(m.asked, p.delegate.UID)
-		m.mu.Unlock()
+		m.unask(p.delegate.UID)
 		return fmt.Errorf("deleting delegate %s/%s in %s: %w", p.delegate.Namespace, p.delegate.Name, p.target.Name(), err)
 	}
 	ctrllog.FromContext(ctx).V(1).Info("deleted delegate", "target", p.target.Name(), "delegate", p.delegate.Namespace+"/"+p.delegate.Name)
 	return nil
 }
 
-// ask notes that a delegate is asked to end, and tells whether that is news: the first time, or with a shorter grace.
-func (m *Mirror) ask(delegate types.UID, grace *int64) bool {
+// ask notes that a pod, by its own UID, is asked to end, and tells whether that is news: the first time, or with a shorter
+// grace.
+func (m *Mirror) ask(pod types.UID, grace *int64) bool {
 	wanted := int64(math.MaxInt64)
 	if grace != nil {
 		wanted = *grace
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if before, ok := m.asked[delegate]; ok && before <= wanted {
+	if before, ok := m.asked[pod]; ok && before <= wanted {
 		return false
 	}
-	m.asked[delegate] = wanted
+	m.asked[pod] = wanted
 	return true
+}
+
+// unask is for a request that failed.
+func (m *Mirror) unask(pod types.UID) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.asked, pod)
 }
 
 // finishSource ends the deletion of a source pod, as a kubelet does when the containers are gone.
@@ -148,10 +153,14 @@ func (m *Mirror) finishSource(ctx context.Context, source *corev1.Pod) error {
 		return nil // asked for already; finalizers keep it
 	}
 	now := int64(0)
+	if !m.ask(source.UID, &now) {
+		return nil
+	}
 	options := metav1.DeleteOptions{GracePeriodSeconds: &now, Preconditions: &metav1.Preconditions{UID: &source.UID}}
 	err := m.Client.CoreV1().RESTClient().Delete().Namespace(source.Namespace).Resource("pods").Name(source.Name).
 		Body(&options).Do(ctx).Error()
 	if err != nil && !goneOrReplaced(err) {
+		m.unask(source.UID)
 		return fmt.Errorf("ending the deletion of %s/%s: %w", source.Namespace, source.Name, err)
 	}
 	return nil
@@ -164,47 +173,6 @@ func (m *Mirror) loseSource(ctx context.Context, p pair) error {
 		return err
 	}
 	m.Recorder.Eventf(p.source, nil, corev1.EventTypeWarning, delegate.ReasonDelegateDeleted, actionMirror, "%s", message)
-	return nil
-}
-
-// collect deletes a delegate without source, after the API server confirms it: a cache that lost a pod because somebody
-// removed its label must not cost the pod its life.
-func (m *Mirror) collect(ctx context.Context, p pair) (time.Duration, error) {
-	source, err := m.sourceOf(ctx, p)
-	if err != nil {
-		return 0, err
-	}
-	if source != nil {
-		return goneRecheck, m.relabel(ctx, source)
-	}
-	ctrllog.FromContext(ctx).Info("collecting delegate whose source pod is gone", "target", p.target.Name(),
-		"delegate", p.delegate.Namespace+"/"+p.delegate.Name)
-	return 0, m.deleteDelegate(ctx, p)
-}
-
-// sourceOf asks the API server for the delegate's source pod. The label has the pod's name only if it is short enough.
-func (m *Mirror) sourceOf(ctx context.Context, p pair) (*corev1.Pod, error) {
-	from, _ := delegate.SourceOf(p.delegate)
-	pods, err := m.Client.CoreV1().Pods(from.Namespace).List(ctx, metav1.ListOptions{})
-	if err != nil {
-		return nil, fmt.Errorf("asking whether the source of delegate %s/%s exists: %w", p.delegate.Namespace, p.delegate.Name, err)
-	}
-	for i := range pods.Items {
-		if pods.Items[i].UID == from.UID {
-			return &pods.Items[i], nil
-		}
-	}
-	return nil, nil
-}
-
-// relabel gives a pod back the label by which it is watched.
-func (m *Mirror) relabel(ctx context.Context, source *corev1.Pod) error {
-	body := fmt.Appendf(nil, `{"metadata":{"uid":%q,"labels":{%q:%q}}}`, source.UID, v1alpha1.LabelElected, v1alpha1.ElectedTrue)
-	err := m.Client.CoreV1().RESTClient().Patch(types.StrategicMergePatchType).Namespace(source.Namespace).Resource("pods").
-		Name(source.Name).Body(body).Do(ctx).Error()
-	if err != nil && !goneOrReplaced(err) {
-		return fmt.Errorf("labelling %s/%s again: %w", source.Namespace, source.Name, err)
-	}
 	return nil
 }
 

@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,12 +29,8 @@ func (t *Target) Room() Room {
 	room := Room{Allocatable: corev1.ResourceList{}, Free: corev1.ResourceList{}}
 	counted := map[string]bool{}
 	for _, node := range t.UsableNodes() {
-		room.Nodes++
 		counted[node.Name] = true
-		for name, q := range node.Status.Allocatable {
-			add(room.Allocatable, name, q)
-			add(room.Free, name, q)
-		}
+		room.addNode(node)
 	}
 	for _, obj := range t.watches.pods.GetStore().List() {
 		pod := obj.(*corev1.Pod)
@@ -53,24 +50,36 @@ func (t *Target) Room() Room {
 	return room
 }
 
-// selfRoom counts the source's own nodes for people to see; the scheduler knows them by itself.
+// selfRoom adds up the source's own nodes for people to see; the scheduler knows them by itself.
 func (c *Controller) selfRoom(ctx context.Context) Room {
-	room := Room{Allocatable: corev1.ResourceList{}}
-	nodes, err := c.Nodes.List(labels.Everything())
-	if err != nil {
-		ctrllog.FromContext(ctx).Error(err, "listing the source's nodes failed")
+	room := Room{Allocatable: corev1.ResourceList{}, Free: corev1.ResourceList{}}
+	nodes, nodesErr := c.SourceNodes.List(labels.Everything())
+	pods, podsErr := c.SourcePods.List(labels.Everything())
+	if err := errors.Join(nodesErr, podsErr); err != nil {
+		ctrllog.FromContext(ctx).Error(err, "listing the source's nodes and pods failed")
 		return room
 	}
+	counted := map[string]bool{}
 	for _, node := range nodes {
-		if node.Labels[v1alpha1.LabelTarget] != "" {
-			continue
+		if node.Labels[v1alpha1.LabelTarget] == "" {
+			counted[node.Name] = true
+			room.addNode(node)
 		}
-		room.Nodes++
-		for name, q := range node.Status.Allocatable {
-			add(room.Allocatable, name, q)
+	}
+	for _, pod := range pods {
+		if counted[pod.Spec.NodeName] && !ended(pod) {
+			subtract(room.Free, pod)
 		}
 	}
 	return room
+}
+
+func (r *Room) addNode(node *corev1.Node) {
+	r.Nodes++
+	for name, q := range node.Status.Allocatable {
+		add(r.Allocatable, name, q)
+		add(r.Free, name, q)
+	}
 }
 
 // UsableNodes are the nodes that the target's nodeSelector admits and that take pods. Where nodes are not watched, one

@@ -37,26 +37,32 @@ type SignalReader interface {
 	Read(spec *v1alpha1.TargetSpec, now time.Time) (placement.Signals, v1alpha1.SignalStatus, error)
 }
 
-// SourcePods are the source pods as the drain of a target needs them.
-type SourcePods interface {
+// ElectedPods are the source pods as the drain of a target needs them.
+type ElectedPods interface {
 	// OnNode returns the pods bound to a node. None may be changed.
 	OnNode(node string) []*corev1.Pod
 }
 
-// NodeLister lists the source's nodes from a cache.
-type NodeLister interface {
-	List(selector labels.Selector) ([]*corev1.Node, error)
-}
+// NodeLister and PodLister list the source's nodes and pods from a cache; client-go's listers are both.
+type (
+	NodeLister interface {
+		List(selector labels.Selector) ([]*corev1.Node, error)
+	}
+	PodLister interface {
+		List(selector labels.Selector) ([]*corev1.Pod, error)
+	}
+)
 
 // ControllerOptions of the Target controller.
 type ControllerOptions struct {
 	Client        client.Client        // cached reads of Targets, writes of their status
 	Source        kubernetes.Interface // Secrets and evictions
-	Nodes         NodeLister           // the source's nodes
+	SourceNodes   NodeLister
+	SourcePods    PodLister
 	SourceCluster string
 	Registry      *Registry
 	Signals       SignalReader
-	Pods          SourcePods
+	Elected       ElectedPods
 	Clock         clock.PassiveClock
 	ProbeInterval time.Duration // 5 s when zero
 }

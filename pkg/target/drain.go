@@ -20,7 +20,7 @@ func (c *Controller) drain(ctx context.Context, object *v1alpha1.Target) (ctrl.R
 	if !controllerutil.ContainsFinalizer(object, v1alpha1.FinalizerDrain) {
 		return ctrl.Result{}, nil
 	}
-	pods := c.Pods.OnNode(v1alpha1.VirtualNodeName(object.Name))
+	pods := c.Elected.OnNode(v1alpha1.VirtualNodeName(object.Name))
 	for _, pod := range pods {
 		if pod.DeletionTimestamp == nil {
 			eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: pod.Namespace, Name: pod.Name},

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/client-go/tools/cache"
 
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/scheduler-plugin/dryrun"
 )
 
@@ -108,6 +109,22 @@ func TestTheTargetsOwnChoiceOfNodeReplacesTheAssumedOne(t *testing.T) {
 	fit, err := c.Fit(t.Context(), delegate("next", "3"))
 	require.NoError(t, err)
 	assert.Equal(t, "a", fit.Node)
+}
+
+// Two Targets may be of one cluster; a pod that moves from one to the other has a delegate of each for a moment.
+func TestTheDelegateOfAnotherTargetInTheSameClusterIsAnotherPod(t *testing.T) {
+	s := &source{}
+	c := newCluster(t, s, node("a", "4"))
+	of := func(target string) *corev1.Pod {
+		return delegate("web", "1", func(p *corev1.Pod) { p.Name, p.Labels[v1alpha1.LabelTarget] = "web-"+target, target })
+	}
+	leaving := created(of("heata"), "a")
+	s.pods.add(leaving)
+	require.NoError(t, c.Assume(of("cloud"), "a"))
+	assert.EqualValues(t, 2, cpusLeft(t, c))
+	s.pods.add(created(of("cloud"), "a"))
+	s.pods.remove(leaving)
+	assert.EqualValues(t, 3, cpusLeft(t, c))
 }
 
 func TestNodesThatComeChangeAndGo(t *testing.T) {

@@ -62,11 +62,11 @@ func (c *Cluster) locked(do func()) {
 }
 
 // cached is the pod as the cache holds it. The cache tells pods apart by UID; a delegate goes by its source's, because it
-// is assumed before the target has given it one of its own.
+// is assumed before the target has given it one of its own, and by its Target's, because two of them may be of one cluster.
 func cached(pod *corev1.Pod, node string) *corev1.Pod {
 	copied := *pod
 	if uid := pod.Labels[v1alpha1.LabelSourceUID]; uid != "" {
-		copied.UID = types.UID(pod.Labels[v1alpha1.LabelSourceCluster] + "/" + uid)
+		copied.UID = types.UID(pod.Labels[v1alpha1.LabelSourceCluster] + "/" + pod.Labels[v1alpha1.LabelTarget] + "/" + uid)
 	}
 	copied.Spec.NodeName = node
 	return &copied
