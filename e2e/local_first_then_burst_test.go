@@ -26,8 +26,9 @@ func TestLocalNodesFillFirstAndTheRestBursts(t *testing.T) {
 		}
 	}
 
+	first := s.getPod("first")
 	s.deletePod("first", nil)
-	s.deletePod("third", nil)
+	s.expectGone(first)
 	s.createElected("fourth", requesting("6", ""))
 
 	s.expectRunningLocally("fourth")

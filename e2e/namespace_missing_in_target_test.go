@@ -18,7 +18,7 @@ func TestANamespaceThatMayNotBeCreatedInTheTargetIsAskedFor(t *testing.T) {
 
 	s.createElected("homeless")
 
-	s.expectUnschedulable("homeless", "spare has no namespace "+s.name, "create it there, or set spec.namespaces.create")
+	s.expectUnschedulable("homeless", "spare: refused it ", "no namespace "+s.name, "create it there, or set spec.namespaces.create")
 	_, err := spare.kube.CoreV1().Namespaces().Get(t.Context(), s.name, metav1.GetOptions{})
 	assert.True(t, apierrors.IsNotFound(err), "it was not created: %v", err)
 	spare.givenNamespace(t, s.name)

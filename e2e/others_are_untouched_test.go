@@ -49,6 +49,6 @@ func TestAPodThatDoesNotFitLocallyWaitsUnlessItIsElected(t *testing.T) {
 	s.createElected("elected", captureHeat)
 
 	s.expectRunningOn("elected", heata.name)
-	s.expectUnschedulable("plain", "0/4 nodes are available")
+	s.expectUnschedulable("plain", "nodes are available", "node(s) didn't match", "untolerated taint")
 	s.expectNoDelegates(s.getPod("plain"))
 }

@@ -60,9 +60,16 @@ func TestViews(t *testing.T) {
 			wantLocal: "1 node(s) had untolerated taint(s)"},
 		"another taint of a virtual node keeps the pod off": {
 			change: func(nodes []*corev1.Node) {
-				nodes[2].Spec.Taints = append(nodes[2].Spec.Taints, corev1.Taint{Key: corev1.TaintNodeUnreachable, Effect: corev1.TaintEffectNoSchedule})
+				nodes[2].Spec.Taints = append(nodes[2].Spec.Taints, corev1.Taint{Key: "maintenance", Effect: corev1.TaintEffectNoSchedule})
 			},
 			pod: pod("web", "1"), want: []string{"worker-a", "worker-b", "spillway-heata"}},
+		"a node that is not reached is judged by its target, which knows why, and locally by its taint": {
+			change: func(nodes []*corev1.Node) {
+				for _, n := range []*corev1.Node{nodes[0], nodes[2]} {
+					n.Spec.Taints = append(n.Spec.Taints, corev1.Taint{Key: corev1.TaintNodeUnreachable, Effect: corev1.TaintEffectNoSchedule})
+				}
+			},
+			pod: pod("web", "1"), want: []string{"worker-b", "spillway-cloud", "spillway-heata"}, wantLocal: "1 node(s) had untolerated taint(s)"},
 		"a label that only targets' nodes have excludes local nodes and no virtual one": {
 			pod: pod("web", "1", selector(map[string]string{"gpu": "a100"})), want: virtual, wantLocal: noMatch},
 		"a region chooses among virtual nodes": {
