@@ -14,7 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/klog/v2"
+	fwk "k8s.io/kube-scheduler/framework"
 	schedulercache "k8s.io/kubernetes/pkg/scheduler/backend/cache"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/metrics"
@@ -101,6 +103,8 @@ func (c *Cluster) Fit(ctx context.Context, pod *corev1.Pod) (Fit, error) {
 	}
 	need := needOf(pod)
 	best, bestShare := "", -1.0
+	selected := labels.SelectorFromSet(pod.Spec.NodeSelector) // the Target's own nodeSelector is part of it
+	var usable []fwk.NodeInfo
 	for _, node := range nodes {
 		if !admitted.AllNodes() && !admitted.NodeNames.Has(node.Node().Name) {
 			misfit.add("node(s) didn't match Pod's node affinity/selector", 1)
@@ -109,6 +113,9 @@ func (c *Cluster) Fit(ctx context.Context, pod *corev1.Pod) (Fit, error) {
 		if !nodeReady(node.Node()) {
 			misfit.add("node(s) were not ready", 1)
 			continue
+		}
+		if selected.Matches(labels.Set(node.Node().Labels)) {
+			usable = append(usable, node)
 		}
 		if status := c.filters.RunFilterPlugins(ctx, state, pod, node); !status.IsSuccess() {
 			misfit.count(status, 1)
@@ -121,7 +128,7 @@ func (c *Cluster) Fit(ctx context.Context, pod *corev1.Pod) (Fit, error) {
 	if best == "" {
 		return Fit{}, misfit.orEmpty()
 	}
-	return Fit{Node: best, FreeShare: need.shareLeft(nodes...)}, nil
+	return Fit{Node: best, FreeShare: need.shareLeft(usable...)}, nil
 }
 
 // Assume takes room for a delegate on a node before the target knows of it, so that the next pod sees less.

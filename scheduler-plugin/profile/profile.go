@@ -20,29 +20,38 @@ import (
 // inTree is how the in-tree plugins take part. Their scores, with Kubernetes' own weights, choose between local nodes, and
 // between targets that our plugin finds equal.
 var inTree = []struct {
-	name      string
-	clustered bool // sees the cluster-level constraints at virtual nodes; else it only looks at local nodes
-	points    point
-	weight    int32
+	name   string
+	looks  look
+	points point
+	weight int32
 }{
-	{names.TaintToleration, true, preFilter | filter | score, 3},
-	{names.NodeAffinity, true, preFilter | filter | score, 2},
-	{names.PodTopologySpread, true, preFilter | filter | score, 2},
-	{names.InterPodAffinity, true, preFilter | filter | score, 2},
-	{names.NodePorts, false, preFilter | filter, 0},
-	{names.NodeResourcesFit, false, preFilter | filter | score, 1},
-	{names.NodeResourcesBalancedAllocation, false, score, 1},
-	{names.ImageLocality, false, score, 1},
-	{names.VolumeRestrictions, false, preFilter | filter, 0},
-	{names.NodeVolumeLimits, false, preFilter | filter, 0},
-	{names.VolumeZone, false, preFilter | filter, 0},
-	{names.NodeDeclaredFeatures, false, preFilter | filter, 0},
-	{names.VolumeBinding, false, preFilter | filter | binding, 0},
+	{names.TaintToleration, byView, preFilter | filter | score, 3},
+	{names.NodeAffinity, byView, preFilter | filter | score, 2},
+	{names.PodTopologySpread, split, preFilter | filter | score, 2},
+	{names.InterPodAffinity, byView, preFilter | filter | score, 2},
+	{names.NodePorts, localOnly, preFilter | filter, 0},
+	{names.NodeResourcesFit, localOnly, preFilter | filter | score, 1},
+	{names.NodeResourcesBalancedAllocation, localOnly, score, 1},
+	{names.ImageLocality, localOnly, score, 1},
+	{names.VolumeRestrictions, localOnly, preFilter | filter, 0},
+	{names.NodeVolumeLimits, localOnly, preFilter | filter, 0},
+	{names.VolumeZone, localOnly, preFilter | filter, 0},
+	{names.NodeDeclaredFeatures, localOnly, preFilter | filter, 0},
+	{names.VolumeBinding, localOnly, preFilter | filter | binding, 0},
 }
 
 // ownWeight outweighs all in-tree scores together (12 weights of at most 100 points), so that a tier, or one point of
 // ours, is never overruled.
 const ownWeight = 2000
+
+// look is how a plugin looks at nodes; see views.
+type look int
+
+const (
+	localOnly look = iota
+	byView
+	split
+)
 
 // point is a set of extension points.
 type point int
@@ -55,7 +64,7 @@ const (
 )
 
 // build returns the wrapped plugins and the profile that uses them.
-func build(plugin *schedulerplugin.Plugin, view views.ClusterView) (frameworkruntime.Registry, config.KubeSchedulerProfile, error) {
+func build(plugin *schedulerplugin.Plugin, view, machine views.ClusterView) (frameworkruntime.Registry, config.KubeSchedulerProfile, error) {
 	registry := frameworkruntime.Registry{schedulerplugin.Name: plugin.Factory}
 	defaults, err := latest.Default()
 	if err != nil {
@@ -74,9 +83,13 @@ func build(plugin *schedulerplugin.Plugin, view views.ClusterView) (frameworkrun
 	enable(&enabled.Filter, names.NodeName, names.NodeUnschedulable)
 	factories := plugins.NewInTreeRegistry()
 	for _, p := range inTree {
-		registry[views.Prefix+p.name] = views.LocalOnly(p.name, factories[p.name])
-		if p.clustered {
+		switch p.looks {
+		case byView:
 			registry[views.Prefix+p.name] = views.ByView(p.name, factories[p.name], view)
+		case split:
+			registry[views.Prefix+p.name] = views.Split(p.name, factories[p.name], machine, view)
+		default:
+			registry[views.Prefix+p.name] = views.LocalOnly(p.name, factories[p.name])
 		}
 		profile.PluginConfig = append(profile.PluginConfig, renamed(profile.PluginConfig, p.name)...)
 		enableAt(enabled, p.points, views.Prefix+p.name, p.weight)

@@ -42,7 +42,7 @@ func DisableGates() error {
 // New prepares the scheduler. The informers come from outside, for others to share; Run starts them.
 func New(ctx context.Context, client kubernetes.Interface, dynamicClient dynamic.Interface, factory informers.SharedInformerFactory,
 	plugin *schedulerplugin.Plugin, registry *target.Registry) (*Scheduler, error) {
-	plugins, spillway, err := build(plugin, clusterView(registry))
+	plugins, spillway, err := build(plugin, clusterView(registry), machineSpread(registry))
 	if err != nil {
 		return nil, err
 	}
@@ -104,15 +104,34 @@ func (s *Scheduler) explainByPlace() {
 	}
 }
 
-// clusterView finds out which label keys tell targets apart, from the virtual nodes among the nodes at hand.
+// clusterView leaves of a pod what is about targets: constraints on the labels that Targets give their virtual nodes.
 func clusterView(registry *target.Registry) func(*corev1.Pod, []fwk.NodeInfo) *corev1.Pod {
 	return func(pod *corev1.Pod, _ []fwk.NodeInfo) *corev1.Pod {
-		keys := map[string]bool{v1alpha1.LabelTarget: true}
-		for _, t := range registry.List() {
-			for key := range t.Spec().Labels {
-				keys[key] = true
+		return delegate.ClusterView(pod, clusterKeys(registry))
+	}
+}
+
+// machineSpread leaves of the constraints that spread a pod those that are not about targets.
+func machineSpread(registry *target.Registry) func(*corev1.Pod, []fwk.NodeInfo) *corev1.Pod {
+	return func(pod *corev1.Pod, _ []fwk.NodeInfo) *corev1.Pod {
+		isClusterKey := clusterKeys(registry)
+		view := *pod
+		view.Spec.TopologySpreadConstraints = nil
+		for _, c := range pod.Spec.TopologySpreadConstraints {
+			if !isClusterKey(c.TopologyKey) {
+				view.Spec.TopologySpreadConstraints = append(view.Spec.TopologySpreadConstraints, c)
 			}
 		}
-		return delegate.ClusterView(pod, func(key string) bool { return keys[key] })
+		return &view
 	}
+}
+
+func clusterKeys(registry *target.Registry) func(string) bool {
+	keys := map[string]bool{v1alpha1.LabelTarget: true}
+	for _, t := range registry.List() {
+		for key := range t.Spec().Labels {
+			keys[key] = true
+		}
+	}
+	return func(key string) bool { return keys[key] }
 }

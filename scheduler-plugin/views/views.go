@@ -27,21 +27,28 @@ type ClusterView func(pod *corev1.Pod, nodes []fwk.NodeInfo) *corev1.Pod
 
 // LocalOnly wraps an in-tree factory so that its plugin says nothing about virtual nodes.
 func LocalOnly(name string, factory frameworkruntime.PluginFactory) frameworkruntime.PluginFactory {
-	return wrap(name, factory, nil)
+	return wrap(name, factory, plugin{})
 }
 
 // ByView wraps an in-tree factory so that its plugin sees the pod's cluster-level constraints at virtual nodes.
 func ByView(name string, factory frameworkruntime.PluginFactory, view ClusterView) frameworkruntime.PluginFactory {
-	return wrap(name, factory, view)
+	return wrap(name, factory, plugin{view: view})
 }
 
-func wrap(name string, factory frameworkruntime.PluginFactory, view ClusterView) frameworkruntime.PluginFactory {
+// Split wraps an in-tree factory whose plugin compares nodes with each other: it sees the pod's machine-level constraints
+// among local nodes only, and its cluster-level constraints among all. A virtual node is one host and one zone that always
+// looks empty; spreading over hosts or zones of the source must not wait for it to fill.
+func Split(name string, factory frameworkruntime.PluginFactory, machine, cluster ClusterView) frameworkruntime.PluginFactory {
+	return wrap(name, factory, plugin{machine: machine, view: cluster})
+}
+
+func wrap(name string, factory frameworkruntime.PluginFactory, p plugin) frameworkruntime.PluginFactory {
 	return func(ctx context.Context, args runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 		inner, err := factory(ctx, args, handle)
 		if err != nil {
 			return nil, err
 		}
-		return &plugin{name: Prefix + name, inner: inner, view: view}, nil
+		return &plugin{name: Prefix + name, inner: inner, view: p.view, machine: p.machine}, nil
 	}
 }
 
@@ -51,9 +58,10 @@ func IsVirtual(node *corev1.Node) bool { return node != nil && node.Labels[v1alp
 // plugin is one in-tree plugin seen through two views. It implements every extension point that any wrapped plugin uses;
 // the profile enables it only where the inner one does something.
 type plugin struct {
-	name  string
-	inner fwk.Plugin
-	view  ClusterView // nil: local nodes only
+	name    string
+	inner   fwk.Plugin
+	view    ClusterView // nil: local nodes only
+	machine ClusterView // nil: the pod as it is, among all nodes
 }
 
 var (
@@ -87,6 +95,7 @@ func (p *plugin) SignPod(ctx context.Context, pod *corev1.Pod) ([]fwk.SignFragme
 // seen is what PreFilter found out for each view, for Filter to go by.
 type seen struct {
 	local, virtual  *fwk.Status // Skip: nothing to filter; rejected: no node of this kind fits
+	localPod        *corev1.Pod
 	virtualPod      *corev1.Pod
 	virtualState    fwk.CycleState
 	virtualFiltered bool
@@ -103,9 +112,13 @@ func (p *plugin) PreFilter(ctx context.Context, state fwk.CycleState, pod *corev
 		p.keepView(state, pod, nodes)
 		return nil, nil
 	}
-	s := &seen{}
+	s := &seen{localPod: pod}
+	localNodes := nodes
+	if p.machine != nil {
+		s.localPod, localNodes = p.machine(pod, nodes), localOf(nodes)
+	}
 	// The nodes that the inner plugin may name are dropped: its Filter comes to the same, and they would hide virtual ones.
-	_, s.local = inner.PreFilter(ctx, state, pod, nodes)
+	_, s.local = inner.PreFilter(ctx, state, s.localPod, localNodes)
 	if s.local.Code() == fwk.Error {
 		return nil, s.local
 	}
@@ -142,21 +155,45 @@ func (p *plugin) PreFilterExtensions() fwk.PreFilterExtensions {
 
 // Filter asks the inner plugin with the pod that fits the kind of node.
 func (p *plugin) Filter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, node fwk.NodeInfo) *fwk.Status {
-	inner := p.inner.(fwk.FilterPlugin)
 	s := p.seen(state)
-	if !IsVirtual(node.Node()) {
-		if s != nil && (s.local.IsSkip() || s.local.IsRejected()) {
-			return note(state, unlessSkip(s.local))
-		}
-		return note(state, inner.Filter(ctx, state, pod, node))
+	if IsVirtual(node.Node()) {
+		return p.filterVirtual(ctx, s, node)
 	}
-	if p.view == nil || s == nil || !s.virtualFiltered {
+	status := p.filterLocal(ctx, state, s, pod, node)
+	if status.IsSuccess() && p.machine != nil {
+		status = p.filterVirtual(ctx, s, node)
+	}
+	return note(state, status)
+}
+
+func (p *plugin) filterLocal(ctx context.Context, state fwk.CycleState, s *seen, pod *corev1.Pod, node fwk.NodeInfo) *fwk.Status {
+	switch {
+	case s == nil || s.localPod == nil:
+		return p.inner.(fwk.FilterPlugin).Filter(ctx, state, pod, node)
+	case s.local.IsSkip() || s.local.IsRejected():
+		return unlessSkip(s.local)
+	}
+	return p.inner.(fwk.FilterPlugin).Filter(ctx, state, s.localPod, node)
+}
+
+func (p *plugin) filterVirtual(ctx context.Context, s *seen, node fwk.NodeInfo) *fwk.Status {
+	switch {
+	case p.view == nil || s == nil || !s.virtualFiltered:
 		return nil
-	}
-	if s.virtual.IsSkip() || s.virtual.IsRejected() {
+	case s.virtual.IsSkip() || s.virtual.IsRejected():
 		return unlessSkip(s.virtual)
 	}
-	return inner.Filter(ctx, s.virtualState, s.virtualPod, node)
+	return p.inner.(fwk.FilterPlugin).Filter(ctx, s.virtualState, s.virtualPod, node)
+}
+
+func localOf(nodes []fwk.NodeInfo) []fwk.NodeInfo {
+	var local []fwk.NodeInfo
+	for _, node := range nodes {
+		if !IsVirtual(node.Node()) {
+			local = append(local, node)
+		}
+	}
+	return local
 }
 
 func (p *plugin) seen(state fwk.CycleState) *seen {

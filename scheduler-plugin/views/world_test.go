@@ -32,6 +32,18 @@ func clusterView(pod *corev1.Pod, _ []fwk.NodeInfo) *corev1.Pod {
 	})
 }
 
+// machineSpread is what the profile uses: the spreads that are not about targets.
+func machineSpread(pod *corev1.Pod, _ []fwk.NodeInfo) *corev1.Pod {
+	view := *pod
+	view.Spec.TopologySpreadConstraints = nil
+	for _, c := range pod.Spec.TopologySpreadConstraints {
+		if c.TopologyKey != v1alpha1.LabelTarget && c.TopologyKey != corev1.LabelTopologyRegion {
+			view.Spec.TopologySpreadConstraints = append(view.Spec.TopologySpreadConstraints, c)
+		}
+	}
+	return &view
+}
+
 // newFramework has the wrapped plugins and nothing else.
 func newFramework(t *testing.T, nodes []*corev1.Node, pods []*corev1.Pod) framework.Framework {
 	t.Helper()
@@ -48,6 +60,9 @@ func newFramework(t *testing.T, nodes []*corev1.Node, pods []*corev1.Pod) framew
 		registry[views.Prefix+name] = views.LocalOnly(name, factories[name])
 		if clustered {
 			registry[views.Prefix+name] = views.ByView(name, factories[name], clusterView)
+		}
+		if name == names.PodTopologySpread {
+			registry[views.Prefix+name] = views.Split(name, factories[name], machineSpread, clusterView)
 		}
 		enabled := config.Plugin{Name: views.Prefix + name}
 		profile.Plugins.PreFilter.Enabled = append(profile.Plugins.PreFilter.Enabled, enabled)
