@@ -19,7 +19,7 @@ const ellipsis = "…"
 func word(s string) string { return bound(s, maxReason, false) }
 
 // line bounds text for people to one line without control characters, which could forge log lines or drive a terminal.
-func line(s string, size int) string { return bound(s, size, false) }
+func line(s string) string { return bound(s, maxMessage, false) }
 
 // lines is line for text that may have several, such as the end of a log.
 func lines(s string, size int) string { return bound(s, size, true) }
@@ -27,9 +27,9 @@ func lines(s string, size int) string { return bound(s, size, true) }
 // saidBy begins a message with who says it.
 func saidBy(target, message string) string {
 	if target == "" || message == "" {
-		return line(message, maxMessage)
+		return line(message)
 	}
-	return line("target "+target+": "+message, maxMessage)
+	return line("target "+target+": "+message)
 }
 
 func bound(s string, size int, multiline bool) string {

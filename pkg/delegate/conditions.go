@@ -52,7 +52,7 @@ func condition(got, old *corev1.PodCondition, source, delegate *corev1.Pod, o St
 		Type:               got.Type,
 		Status:             conditionStatus(got.Status),
 		Reason:             word(got.Reason),
-		Message:            line(got.Message, maxMessage),
+		Message:            line(got.Message),
 		LastTransitionTime: got.LastTransitionTime,
 		ObservedGeneration: observed(got.ObservedGeneration, source, delegate, old.ObservedGeneration),
 	}

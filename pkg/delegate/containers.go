@@ -25,9 +25,9 @@ func containerStatus(got *corev1.ContainerStatus, names resources) corev1.Contai
 		LastTerminationState: containerState(got.LastTerminationState),
 		Ready:                got.Ready,
 		RestartCount:         got.RestartCount,
-		Image:                line(got.Image, maxMessage),
-		ImageID:              line(got.ImageID, maxMessage),
-		ContainerID:          line(got.ContainerID, maxMessage),
+		Image:                line(got.Image),
+		ImageID:              line(got.ImageID),
+		ContainerID:          line(got.ContainerID),
 		Started:              got.Started,
 		AllocatedResources:   names.known(got.AllocatedResources),
 		Resources:            names.knownRequirements(got.Resources),
@@ -41,14 +41,14 @@ func containerState(got corev1.ContainerState) corev1.ContainerState {
 		terminated := *got.Terminated
 		terminated.Reason = word(terminated.Reason)
 		terminated.Message = lines(terminated.Message, maxTermination)
-		terminated.ContainerID = line(terminated.ContainerID, maxMessage)
+		terminated.ContainerID = line(terminated.ContainerID)
 		return corev1.ContainerState{Terminated: &terminated}
 	case got.Running != nil:
 		return corev1.ContainerState{Running: got.Running}
 	case got.Waiting != nil:
 		return corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{
 			Reason:  word(got.Waiting.Reason),
-			Message: line(got.Waiting.Message, maxMessage),
+			Message: line(got.Waiting.Message),
 		}}
 	default:
 		return corev1.ContainerState{}

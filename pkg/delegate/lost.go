@@ -21,7 +21,7 @@ func LostStatus(source *corev1.Pod, reason, message string, now metav1.Time) cor
 	}
 	now = now.Rfc3339Copy()
 	want.Phase = corev1.PodFailed
-	want.Reason, want.Message = word(reason), line(message, maxMessage)
+	want.Reason, want.Message = word(reason), line(message)
 	want.InitContainerStatuses = terminated(want.InitContainerStatuses, reason, message, now)
 	want.ContainerStatuses = terminated(want.ContainerStatuses, reason, message, now)
 	want.EphemeralContainerStatuses = terminated(want.EphemeralContainerStatuses, reason, message, now)
@@ -61,7 +61,7 @@ func terminated(old []corev1.ContainerStatus, reason, message string, now metav1
 			status.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
 				ExitCode:    exitKilled,
 				Reason:      word(reason),
-				Message:     line(message, maxMessage),
+				Message:     line(message),
 				StartedAt:   running.StartedAt,
 				FinishedAt:  now,
 				ContainerID: status.ContainerID,

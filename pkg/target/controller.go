@@ -43,15 +43,15 @@ type ElectedPods interface {
 	OnNode(node string) []*corev1.Pod
 }
 
-// NodeLister and PodLister list the source's nodes and pods from a cache; client-go's listers are both.
-type (
-	NodeLister interface {
-		List(selector labels.Selector) ([]*corev1.Node, error)
-	}
-	PodLister interface {
-		List(selector labels.Selector) ([]*corev1.Pod, error)
-	}
-)
+// NodeLister lists the source's nodes from a cache, as client-go's does.
+type NodeLister interface {
+	List(selector labels.Selector) ([]*corev1.Node, error)
+}
+
+// PodLister lists the source's pods from a cache, as client-go's does.
+type PodLister interface {
+	List(selector labels.Selector) ([]*corev1.Pod, error)
+}
 
 // ControllerOptions of the Target controller.
 type ControllerOptions struct {

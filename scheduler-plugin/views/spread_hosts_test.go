@@ -1,10 +1,11 @@
 package views_test
 
 import (
+	"testing"
+
 	"github.com/stretchr/testify/assert"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"testing"
 )
 
 // The pods of a Deployment that may not share a host fit two local hosts twice, as they would without virtual nodes.
