@@ -8,6 +8,9 @@ UNIT = $$(go list ./... | grep -v /e2e)
 # The version that `spillway version` says, where git knows one.
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 
+# One set of flags for everything, so that the controller, the tests and the fleet's Kubernetes share compiled packages.
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
+
 .PHONY: help build demo demo-down test test-unit test-e2e bench lint generate verify image clean
 
 help: ## Show this list

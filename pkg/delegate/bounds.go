@@ -29,7 +29,7 @@ func saidBy(target, message string) string {
 	if target == "" || message == "" {
 		return line(message)
 	}
-	return line("target "+target+": "+message)
+	return line("target " + target + ": " + message)
 }
 
 func bound(s string, size int, multiline bool) string {
