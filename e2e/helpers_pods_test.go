@@ -114,6 +114,9 @@ func describe(pod *corev1.Pod) string {
 	if c := podCondition(pod, corev1.PodScheduled); c != nil && c.Status != corev1.ConditionTrue {
 		text += "; " + c.Message
 	}
+	if placed := pod.Annotations[v1alpha1.AnnotationPlacement]; placed != "" {
+		text += "; placed by " + placed
+	}
 	return text
 }
 
