@@ -19,6 +19,7 @@ type cycle struct {
 	request placement.Request
 	fence   string             // the only virtual node that the pod may go to, because its delegate is there; "" when free
 	local   placement.Estimate // of the source's own nodes
+	growths int64              // of the targets' room, when the cycle began
 	remote  string             // why the pod may not leave the source at all; "" when it may
 
 	mu     sync.Mutex
@@ -38,7 +39,7 @@ type place struct {
 
 // Clone is for preemption's what-if, which only asks about local nodes: they leave no trace in a clone.
 func (c *cycle) Clone() fwk.StateData {
-	return &cycle{policy: c.policy, request: c.request, fence: c.fence, local: c.local, remote: c.remote, places: map[string]*place{}}
+	return &cycle{policy: c.policy, request: c.request, fence: c.fence, local: c.local, growths: c.growths, remote: c.remote, places: map[string]*place{}}
 }
 
 func cycleOf(state fwk.CycleState) (*cycle, error) {

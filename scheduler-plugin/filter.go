@@ -34,7 +34,7 @@ func (p *Plugin) Filter(ctx context.Context, state fwk.CycleState, pod *corev1.P
 	if found.reason == "" {
 		return nil
 	}
-	p.waiting.add(pod)
+	p.waiting.add(pod, c.growths)
 	if found.Local {
 		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, found.reason)
 	}

@@ -79,12 +79,9 @@ type room struct {
 
 // New returns the plugin; it must be added to the registry as a listener before the first target.
 func New(o Options) *Plugin {
-	return &Plugin{
-		Options:  o,
-		refusals: newRefusals(o.Clock),
-		waiting:  newWaiting(o.Clock),
-		rooms:    map[string]*room{},
-	}
+	p := &Plugin{Options: o, refusals: newRefusals(o.Clock), rooms: map[string]*room{}}
+	p.waiting = newWaiting(p.activate)
+	return p
 }
 
 // Factory hands the plugin to the scheduler, which makes it part of its profile.
@@ -128,7 +125,7 @@ func (p *Plugin) TargetAdded(t *target.Target) {
 		klog.Background().Error(err, "target cannot be used", "target", t.Name())
 		return
 	}
-	p.waiting.watch(t, p.activate)
+	p.waiting.watch(t)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rooms[t.Name()] = &room{target: t, dryrun: d}

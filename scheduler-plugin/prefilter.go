@@ -15,20 +15,22 @@ import (
 // PreFilter decides who may go where: whether the pod may leave the source at all, by which policy, and whether a delegate
 // that exists already ties it to one target.
 func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, _ []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
+	growths := p.waiting.now()
 	policy, err := p.Policies.For(pod)
 	if err != nil {
-		p.waiting.add(pod)
+		p.waiting.add(pod, growths)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, err.Error())
 	}
 	c := &cycle{
 		policy:  policy,
+		growths: growths,
 		request: placement.RequestOf(pod),
 		remote:  p.mayLeave(pod),
 		places:  map[string]*place{},
 	}
 	if t, delegate := p.holder(pod.UID); t != nil {
 		if delegate.DeletionTimestamp != nil {
-			p.waiting.add(pod)
+			p.waiting.add(pod, growths)
 			return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, t.Name()+": "+reasonDelegateEnding)
 		}
 		c.fence = t.NodeName()
