@@ -35,6 +35,8 @@ func TestAnUnreachableTargetIsSaidToBePodsGoElsewhereAndItComesBack(t *testing.T
 
 	s.expectTarget(target, v1alpha1.ConditionReady, metav1.ConditionTrue, "")
 	s.expectNode("spare", corev1.ConditionTrue)
+	// The cluster's own scheduler takes its time to notice that its API server is back.
+	expectEventually(t, 2*late, "all to run", s.allRunning(3))
 	s.expectRunningOn("waits", "spare")
 	s.expectRunningOn("before", "spare")
 	assert.Equal(t, before.UID, s.expectDelegate(spare, s.getPod("before")).UID)
