@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 
@@ -62,11 +64,13 @@ func (p *Plugin) send(ctx context.Context, c *cycle, t *target.Target, pod, dele
 	}
 	c.created = delegate // from here on it may exist, whatever the answer says
 	return withNamespace(ctx, t, delegate.Namespace, func() error {
-		created, err := create(ctx, t, delegate)
-		if err == nil {
-			c.created = created
-		}
-		return err
+		return whenSettled(ctx, func() error {
+			created, err := create(ctx, t, delegate)
+			if err == nil {
+				c.created = created
+			}
+			return err
+		})
 	})
 }
 
@@ -86,6 +90,26 @@ func withNamespace(ctx context.Context, t *target.Target, name string, do func()
 		return fmt.Errorf("creating namespace %s: %w", name, err)
 	}
 	return do()
+}
+
+// settling is how long a namespace may lack its default service account: a target makes it a moment after the namespace,
+// and refuses every pod until then.
+const settling = 5 * time.Second
+
+// whenSettled does it again while the target is still setting the namespace up.
+func whenSettled(ctx context.Context, do func() error) error {
+	ctx, cancel := context.WithTimeout(ctx, settling)
+	defer cancel()
+	var err error
+	_ = wait.PollUntilContextCancel(ctx, 50*time.Millisecond, true, func(context.Context) (bool, error) { // its error is err
+		err = do()
+		return !accountMissing(err), nil
+	})
+	return err
+}
+
+func accountMissing(err error) bool {
+	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "error looking up service account")
 }
 
 func create(ctx context.Context, t *target.Target, delegate *corev1.Pod) (*corev1.Pod, error) {

@@ -172,3 +172,28 @@ func TestARefusalIsRememberedAndNamesTheTarget(t *testing.T) {
 	clock.SetTime(noon.Add(refusalBase))
 	assert.Empty(t, p.refusedBefore(electedPod(), &room{target: cloud}))
 }
+
+func TestWhenSettled(t *testing.T) {
+	early := apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "web", errors.New(`error looking up service account shop/default: serviceaccount "default" not found`))
+	quota := apierrors.NewForbidden(schema.GroupResource{Resource: "pods"}, "web", errors.New("exceeded quota"))
+	tests := map[string]struct {
+		answers   []error
+		wantError error
+	}{
+		"a namespace that is set up":                       {answers: []error{nil}},
+		"a namespace that has its account a moment later":  {answers: []error{early, fmt.Errorf("refused: %w", early), nil}},
+		"another refusal is the target's answer":           {answers: []error{quota}, wantError: quota},
+		"another refusal after the account came, likewise": {answers: []error{early, quota}, wantError: quota},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			tries := 0
+			err := whenSettled(t.Context(), func() error {
+				tries++
+				return test.answers[tries-1]
+			})
+			assert.Equal(t, test.wantError, err)
+			assert.Len(t, test.answers, tries)
+		})
+	}
+}

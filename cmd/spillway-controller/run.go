@@ -249,11 +249,16 @@ func (p *process) settled(ctx context.Context) bool {
 		if live == nil && !unusableKubeconfig(&object) {
 			return false
 		}
-		if live != nil && !live.Synced() && live.Health().Reason != target.ReasonUnreachable && live.Health().Reason != target.ReasonUnauthorized {
+		if live != nil && !live.Synced() && !hopeless(live.Health()) {
 			return false
 		}
 	}
 	return true
+}
+
+// hopeless tells that a target's nodes and pods will not be read soon.
+func hopeless(h target.Health) bool {
+	return h.Reason == target.ReasonUnreachable || h.Reason == target.ReasonUnauthorized || (h.Rights != nil && len(h.Rights.Missing) > 0)
 }
 
 // unusableKubeconfig tells that a Target has no connection for a reason that waiting does not mend.

@@ -3,6 +3,7 @@ package delegate
 import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
 )
 
 // ReasonDelegateDeleted is for LostStatus when the delegate went without its source pod being deleted.
@@ -57,7 +58,7 @@ func terminated(old []corev1.ContainerStatus, reason, message string, now metav1
 	var want []corev1.ContainerStatus
 	for _, status := range old {
 		if running := status.State.Running; running != nil {
-			status.Ready = false
+			status.Ready, status.Started = false, ptr.To(false)
 			status.State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
 				ExitCode:    exitKilled,
 				Reason:      word(reason),

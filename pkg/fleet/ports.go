@@ -2,8 +2,10 @@ package fleet
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"strconv"
+	"sync"
 )
 
 const loopback = "127.0.0.1"
@@ -29,19 +31,33 @@ func pickPorts() (ports, error) {
 	}, nil
 }
 
-// freePorts returns n different ports that nobody listens on. All are held until the last is found: the kernel may hand
-// out again what was just given back.
+// Ports are taken from below the range out of which systems give ports to outgoing connections: one of those may take a
+// port between the moment it is found free and the moment a component listens on it.
+const (
+	lowestPort  = 20000
+	highestPort = 32000
+)
+
+// given are the ports that this process has handed out: several clusters are prepared before the first one listens.
+var given sync.Map
+
+// freePorts returns n different ports that nobody listens on.
 func freePorts(n int) ([]int, error) {
 	free := make([]int, 0, n)
-	for range n {
-		l, err := net.Listen("tcp", address(0))
-		if err != nil {
-			return nil, fmt.Errorf("finding a free port: %w", err)
+	for range highestPort - lowestPort {
+		if len(free) == n {
+			return free, nil
 		}
-		defer func() { _ = l.Close() }()
-		free = append(free, l.Addr().(*net.TCPAddr).Port)
+		port := lowestPort + rand.IntN(highestPort-lowestPort)
+		if _, taken := given.LoadOrStore(port, true); taken {
+			continue
+		}
+		if l, err := net.Listen("tcp", address(port)); err == nil {
+			_ = l.Close()
+			free = append(free, port)
+		}
 	}
-	return free, nil
+	return nil, fmt.Errorf("finding a free port: none of %d to %d is", lowestPort, highestPort)
 }
 
 func address(port int) string { return net.JoinHostPort(loopback, strconv.Itoa(port)) }

@@ -251,3 +251,21 @@ func TestPodsAreFoundByNodeAndByName(t *testing.T) {
 	assert.Same(t, waiting, w.mirror.Find("shop", "next"))
 	assert.Nil(t, w.mirror.Find("shop", "gone"))
 }
+
+func TestWhatWasLostIsDecidedFromWhatWasWritten(t *testing.T) {
+	w := newWorld(t)
+	_, err := w.apply(t, pair{source: sourcePod(), delegate: delegatePod()})
+	require.NoError(t, err)
+	require.Equal(t, []string{patchWeb}, calls(w.source.take()))
+
+	again, err := w.apply(t, pair{source: sourcePod()}) // the cache does not show yet that the pod ran
+	require.NoError(t, err)
+	assert.Equal(t, echoPause, again)
+	assert.Empty(t, w.source.take())
+
+	echoed := sourcePod()
+	echoed.ResourceVersion = "8"
+	_, err = w.apply(t, pair{source: echoed})
+	require.NoError(t, err)
+	assert.Equal(t, []string{patchWeb}, calls(w.source.take()))
+}

@@ -67,11 +67,18 @@ type Mirror struct {
 	asked    map[types.UID]int64       // the grace with which each pod, source or delegate, was asked to end
 }
 
-// patch is one status write: what was written over which version.
+// patch is one status write: what was written over which version, and when.
 type patch struct {
 	version string
 	body    string
+	at      time.Time
 }
+
+// echoAfter is how long the echo of a status write is waited for, where the next write depends on it.
+const (
+	echoAfter = 5 * time.Second
+	echoPause = 100 * time.Millisecond
+)
 
 // New returns a mirror; it must be added to the registry as a listener before the first target.
 func New(o Options) (*Mirror, error) {

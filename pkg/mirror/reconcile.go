@@ -59,6 +59,9 @@ func (m *Mirror) apply(ctx context.Context, p pair, do action) (time.Duration, e
 	case finishSource:
 		return 0, m.finishSource(ctx, p.source)
 	case loseSource:
+		if m.awaitsEcho(p.source) {
+			return echoPause, nil // what it lost is decided from what it had
+		}
 		return 0, m.loseSource(ctx, p)
 	}
 	return 0, nil
@@ -80,9 +83,10 @@ func (m *Mirror) patchStatus(ctx context.Context, source *corev1.Pod, want corev
 	if err != nil || !differs {
 		return err
 	}
-	this := patch{version: source.ResourceVersion, body: string(body)}
+	this := patch{version: source.ResourceVersion, body: string(body), at: m.Clock.Now()}
 	m.mu.Lock()
-	repeated := m.patched[source.UID] == this
+	last := m.patched[source.UID]
+	repeated := last.version == this.version && last.body == this.body
 	m.patched[source.UID] = this
 	m.mu.Unlock()
 	if repeated {
@@ -102,6 +106,14 @@ func (m *Mirror) patchStatus(ctx context.Context, source *corev1.Pod, want corev
 		return fmt.Errorf("mirroring the status of %s/%s: %w", source.Namespace, source.Name, err)
 	}
 	return nil
+}
+
+// awaitsEcho tells that a status was written which the cache does not show yet.
+func (m *Mirror) awaitsEcho(source *corev1.Pod) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	last, ok := m.patched[source.UID]
+	return ok && last.version == source.ResourceVersion && m.Clock.Since(last.at) < echoAfter
 }
 
 // deleteDelegate passes the source's deletion on, with the grace that it has; without one, with the pod's own. What was

@@ -105,6 +105,9 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 			return ctrl.Result{}, ignoreConflict(c.Client.Update(ctx, object)) // its own update event comes back
 		}
 	}
+	if !object.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(object, v1alpha1.FinalizerDrain) {
+		return ctrl.Result{}, nil // drained; the next event says that it is gone
+	}
 	f := facts{object: object}
 	if object.Spec.Self {
 		f.room = c.selfRoom(ctx)

@@ -17,9 +17,6 @@ import (
 
 // drain evicts the source pods of a Target that is being deleted and lets the object go when no delegate is left.
 func (c *Controller) drain(ctx context.Context, object *v1alpha1.Target) (ctrl.Result, error) {
-	if !controllerutil.ContainsFinalizer(object, v1alpha1.FinalizerDrain) {
-		return ctrl.Result{}, nil
-	}
 	pods := c.Elected.OnNode(v1alpha1.VirtualNodeName(object.Name))
 	for _, pod := range pods {
 		if pod.DeletionTimestamp == nil {

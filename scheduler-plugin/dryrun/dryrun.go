@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/labels"
@@ -65,7 +66,7 @@ func New(ctx context.Context, t Source) (*Cluster, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	c := &Cluster{
 		target:   t,
-		logger:   klog.FromContext(ctx),
+		logger:   logr.Discard(), // the cache tells of each delegate that its target put on another node than we assumed
 		cache:    schedulercache.New(ctx, nil, false, false),
 		snapshot: schedulercache.NewEmptySnapshot(),
 		cancel:   cancel,
