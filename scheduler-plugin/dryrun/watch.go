@@ -2,6 +2,7 @@ package dryrun
 
 import (
 	"errors"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -33,6 +34,9 @@ func (c *Cluster) watch() error {
 // change applies a pod's change. A pod that is not assigned or has ended takes no room, whatever it did before.
 func (c *Cluster) change(old, now *corev1.Pod) {
 	was, is := c.takesRoom(old), c.takesRoom(now)
+	if was && is && sameToFilters(old, now) {
+		return // most updates are of a status, which no filter looks at
+	}
 	c.locked(func() {
 		switch {
 		case was && is:
@@ -45,6 +49,12 @@ func (c *Cluster) change(old, now *corev1.Pod) {
 			c.forget(c.asCached(either(now, old)))
 		}
 	})
+}
+
+// sameToFilters tells that an update leaves alone what placement looks at. The generation counts changes of the spec.
+func sameToFilters(old, now *corev1.Pod) bool {
+	return old.UID == now.UID && now.Generation > 0 && old.Generation == now.Generation && old.Spec.NodeName == now.Spec.NodeName &&
+		old.DeletionTimestamp.IsZero() == now.DeletionTimestamp.IsZero() && maps.Equal(old.Labels, now.Labels)
 }
 
 func (c *Cluster) takesRoom(pod *corev1.Pod) bool {
