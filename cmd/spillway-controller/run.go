@@ -5,9 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync/atomic"
-	"time"
 
-	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/dynamic"
@@ -200,9 +198,6 @@ func (p *process) wireWork(_ context.Context, mgr manager.Manager) error {
 	return mgr.Add(manager.RunnableFunc(p.work))
 }
 
-// settleTime is how long a start waits for targets, whose delegates tell which waiting pods have a place already.
-const settleTime = 8 * time.Second
-
 // work is what only the leader does. Mirror and scheduler begin when the targets have been read, so that a pod whose
 // delegate exists is adopted and not sent a second time.
 func (p *process) work(ctx context.Context) error {
@@ -214,55 +209,4 @@ func (p *process) work(ctx context.Context) error {
 	go func() { _ = p.follower.Run(ctx) }() // ends with the context, without error
 	p.ready.Store(true)
 	return p.scheduler.Run(ctx)
-}
-
-// settle waits until every Target object has a connection that has been read or is known to be out of reach.
-func (p *process) settle(ctx context.Context) {
-	deadline := time.After(settleTime)
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		if p.settled(ctx) {
-			return
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-deadline:
-			ctrllog.FromContext(ctx).Info("started without some targets, which have not answered yet")
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-func (p *process) settled(ctx context.Context) bool {
-	var list v1alpha1.TargetList
-	if err := p.targets.List(ctx, &list); err != nil {
-		return false
-	}
-	for _, object := range list.Items {
-		if object.Spec.Self {
-			continue
-		}
-		live := p.registry.Get(object.Name)
-		if live == nil && !unusableKubeconfig(&object) {
-			return false
-		}
-		if live != nil && !live.Synced() && !hopeless(live.Health()) {
-			return false
-		}
-	}
-	return true
-}
-
-// hopeless tells that a target's nodes and pods will not be read soon.
-func hopeless(h target.Health) bool {
-	return h.Reason == target.ReasonUnreachable || h.Reason == target.ReasonUnauthorized || (h.Rights != nil && len(h.Rights.Missing) > 0)
-}
-
-// unusableKubeconfig tells that a Target has no connection for a reason that waiting does not mend.
-func unusableKubeconfig(object *v1alpha1.Target) bool {
-	c := meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionReachable)
-	return c != nil && c.Status == metav1.ConditionFalse
 }
