@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -59,14 +60,13 @@ func (p *Plugin) send(ctx context.Context, c *cycle, t *target.Target, pod, dele
 	}
 	err := withNamespace(ctx, t, delegate.Namespace, func() error { return p.Follow.Ensure(ctx, t, delegate.Namespace, pod) })
 	if err != nil {
-		p.Follow.Release(ctx, t, delegate.Namespace, pod.UID)
 		return fmt.Errorf("shipping what the pod references: %w", err)
 	}
 	c.created = delegate // from here on it may exist, whatever the answer says
 	return withNamespace(ctx, t, delegate.Namespace, func() error {
 		return whenSettled(ctx, func() error {
 			created, err := create(ctx, t, delegate)
-			if err == nil {
+			if err == nil || refused(err) {
 				c.created = created
 			}
 			return err
@@ -110,6 +110,16 @@ func whenSettled(ctx context.Context, do func() error) error {
 
 func accountMissing(err error) bool {
 	return apierrors.IsForbidden(err) && strings.Contains(err.Error(), "error looking up service account")
+}
+
+// refused tells that the target has surely not created the delegate: it answered, and said no.
+func refused(err error) bool {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) {
+		return false
+	}
+	code := status.Status().Code
+	return code >= 400 && code < 500 && code != http.StatusConflict && code != http.StatusRequestTimeout
 }
 
 func create(ctx context.Context, t *target.Target, delegate *corev1.Pod) (*corev1.Pod, error) {

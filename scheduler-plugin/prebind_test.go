@@ -197,3 +197,49 @@ func TestWhenSettled(t *testing.T) {
 		})
 	}
 }
+
+func TestRefused(t *testing.T) {
+	pods := schema.GroupResource{Resource: "pods"}
+	tests := map[string]struct {
+		err  error
+		want bool
+	}{
+		"a quota says no":                       {fmt.Errorf("refused: %w", apierrors.NewForbidden(pods, "web", errors.New("exceeded quota"))), true},
+		"the target finds the pod invalid":      {apierrors.NewInvalid(schema.GroupKind{Kind: "Pod"}, "web", nil), true},
+		"the target failed, who knows when":     {apierrors.NewInternalError(errors.New("etcd")), false},
+		"an earlier attempt's may be there":     {apierrors.NewAlreadyExists(pods, "web"), false},
+		"the answer was lost":                   {context.DeadlineExceeded, false},
+		"the target gave up waiting for itself": {apierrors.NewTimeoutError("later", 1), false},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) { assert.Equal(t, test.want, refused(test.err)) })
+	}
+}
+
+func TestWhatHasTheNameOfALostDelegateIsOnlyTakenBackIfItIsThatDelegate(t *testing.T) {
+	delegate := &corev1.Pod{TypeMeta: metav1.TypeMeta{Kind: "Pod", APIVersion: "v1"}, ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-x", Labels: map[string]string{
+		v1alpha1.LabelSourceCluster: "here", v1alpha1.LabelTarget: "cloud", v1alpha1.LabelSourceUID: "uid-1"}}}
+	stranger := delegate.DeepCopy()
+	stranger.Labels[v1alpha1.LabelTarget] = "heata"
+	const get, remove = "GET /api/v1/namespaces/shop/pods/web-x", "DELETE /api/v1/namespaces/shop/pods/web-x"
+	for name, test := range map[string]struct {
+		found *corev1.Pod
+		want  []string
+	}{
+		"it is":                  {delegate, []string{get, remove}},
+		"it is another Target's": {stranger, []string{get}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var calls []string
+			cloud := newTarget(t, v1alpha1.TargetSpec{}, func(w http.ResponseWriter, r *http.Request) {
+				calls = append(calls, r.Method+" "+r.URL.Path)
+				w.Header().Set("Content-Type", "application/json")
+				found := test.found.DeepCopy()
+				found.UID = "remote-1"
+				_ = json.NewEncoder(w).Encode(found)
+			})
+			require.NoError(t, takeBack(t.Context(), cloud, delegate))
+			assert.Equal(t, test.want, calls)
+		})
+	}
+}

@@ -12,7 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/target"
 )
 
@@ -39,11 +41,11 @@ func (p *Plugin) Unreserve(ctx context.Context, state fwk.CycleState, pod *corev
 		return
 	}
 	room.dryrun.Forget(found.delegate)
+	p.Follow.Release(ctx, room.target, found.delegate.Namespace, pod.UID)
 	c, err := cycleOf(state)
 	if err != nil || c.created == nil {
 		return
 	}
-	p.Follow.Release(ctx, room.target, c.created.Namespace, pod.UID)
 	created := c.created
 	c.created = nil
 	ctx = context.WithoutCancel(ctx)
@@ -69,16 +71,24 @@ func (p *Plugin) lift(ctx context.Context, t *target.Target, pod, created *corev
 func takeBack(ctx context.Context, t *target.Target, created *corev1.Pod) error {
 	ctx, cancel := context.WithTimeout(ctx, takeBackTimeout)
 	defer cancel()
+	pods := t.Client().CoreV1().Pods(created.Namespace)
+	if created.UID == "" { // the answer to its creation was lost: what has its name may be nothing, or somebody else's
+		found, err := pods.Get(ctx, created.Name, metav1.GetOptions{})
+		if err != nil {
+			return client.IgnoreNotFound(err)
+		}
+		if !t.IsDelegate(found) || found.Labels[v1alpha1.LabelSourceUID] != created.Labels[v1alpha1.LabelSourceUID] {
+			return nil
+		}
+		created = found
+	}
 	now := int64(0)
-	options := metav1.DeleteOptions{GracePeriodSeconds: &now}
-	if created.UID != "" {
-		options.Preconditions = &metav1.Preconditions{UID: &created.UID}
+	err := pods.Delete(ctx, created.Name, metav1.DeleteOptions{GracePeriodSeconds: &now,
+		Preconditions: &metav1.Preconditions{UID: &created.UID}})
+	if apierrors.IsConflict(err) {
+		return nil // replaced by another pod, so it is gone
 	}
-	err := t.Client().CoreV1().Pods(created.Namespace).Delete(ctx, created.Name, options)
-	if apierrors.IsNotFound(err) || apierrors.IsConflict(err) {
-		return nil
-	}
-	return err
+	return client.IgnoreNotFound(err)
 }
 
 // chosen returns the place and the room of a virtual node; a nil room for a local one, or with the status that says why.
