@@ -57,8 +57,6 @@ type Options struct {
 	SourceCluster string
 	// Config is the kubeconfig's, from ParseKubeconfig.
 	Config *rest.Config
-	// ProbeInterval between probes, and the deadline of each; 5 s when zero.
-	ProbeInterval time.Duration
 	// Notify is called with the target's name when its health or capacity may have changed; it must not block.
 	Notify func(name string)
 }

@@ -18,7 +18,6 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/profile"
 
-	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/delegate"
 	"github.com/spillway-dev/spillway/pkg/target"
 	schedulerplugin "github.com/spillway-dev/spillway/scheduler-plugin"
@@ -126,12 +125,12 @@ func machineSpread(registry *target.Registry) func(*corev1.Pod, []fwk.NodeInfo) 
 	}
 }
 
+// clusterKeys asks the same question as the making of a delegate does, so that a constraint is decided in one place.
 func clusterKeys(registry *target.Registry) func(string) bool {
-	keys := map[string]bool{v1alpha1.LabelTarget: true}
-	for _, t := range registry.List() {
-		for key := range t.Spec().Labels {
-			keys[key] = true
-		}
+	targets := registry.List()
+	labels := make([]map[string]string, len(targets))
+	for i, t := range targets {
+		labels[i] = t.Spec().Labels
 	}
-	return func(key string) bool { return keys[key] }
+	return func(key string) bool { return delegate.IsClusterKey(key, labels...) }
 }
