@@ -65,6 +65,7 @@ type Plugin struct {
 	Options
 	handle   fwk.Handle
 	refusals *refusals
+	fences   *fences
 	waiting  *waiting
 
 	mu    sync.RWMutex
@@ -79,7 +80,7 @@ type room struct {
 
 // New returns the plugin; it must be added to the registry as a listener before the first target.
 func New(o Options) *Plugin {
-	p := &Plugin{Options: o, refusals: newRefusals(o.Clock), rooms: map[string]*room{}}
+	p := &Plugin{Options: o, refusals: newRefusals(o.Clock), fences: newFences(), rooms: map[string]*room{}}
 	p.waiting = newWaiting(p.activate)
 	return p
 }

@@ -49,6 +49,7 @@ func (p *Plugin) PreBind(ctx context.Context, state fwk.CycleState, pod *corev1.
 		return p.refuse(pod, room.target, err)
 	}
 	p.refusals.forget(pod.UID)
+	p.fences.drop(pod.UID)
 	return nil
 }
 

@@ -35,7 +35,7 @@ func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.
 		}
 		c.fence = t.NodeName()
 	}
-	if fenced := p.refusals.fence(pod.UID); fenced != "" {
+	if fenced := p.fences.get(pod.UID); fenced != "" {
 		c.fence = fenced
 	}
 	c.local = placement.EstimateFor(c.request, p.localSignals())

@@ -62,7 +62,7 @@ func TestAPodWithoutUsablePolicyWaits(t *testing.T) {
 
 func TestAFencedPodMayOnlyGoToItsFence(t *testing.T) {
 	p, _ := newPlugin(t, map[string]labels.Set{"shop": {v1alpha1.LabelBurst: v1alpha1.BurstEnabled}})
-	p.refusals.setFence(electedPod().UID, "spillway-cloud")
+	p.fences.set(electedPod().UID, "spillway-cloud")
 	state := framework.NewCycleState()
 	_, status := p.PreFilter(t.Context(), state, electedPod(), nil)
 	require.True(t, status.IsSuccess(), "%v", status)

@@ -27,16 +27,15 @@ type refusalKey struct {
 	target string
 }
 
-// refusals remembers which target refused which pod, and which pod is tied to a target that cannot be asked.
+// refusals remembers which target refused which pod.
 type refusals struct {
-	clock  clock.PassiveClock
-	mu     sync.Mutex
-	byKey  map[refusalKey]refusal
-	fences map[types.UID]string
+	clock clock.PassiveClock
+	mu    sync.Mutex
+	byKey map[refusalKey]refusal
 }
 
 func newRefusals(c clock.PassiveClock) *refusals {
-	return &refusals{clock: c, byKey: map[refusalKey]refusal{}, fences: map[types.UID]string{}}
+	return &refusals{clock: c, byKey: map[refusalKey]refusal{}}
 }
 
 // add remembers a refusal and returns for how long.
@@ -63,30 +62,11 @@ func (r *refusals) get(pod types.UID, target string) (refusal, bool) {
 func (r *refusals) forget(pod types.UID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.fences, pod)
 	for key := range r.byKey {
 		if key.pod == pod {
 			delete(r.byKey, key)
 		}
 	}
-}
-
-func (r *refusals) dropFence(pod types.UID) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.fences, pod)
-}
-
-func (r *refusals) setFence(pod types.UID, node string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.fences[pod] = node
-}
-
-func (r *refusals) fence(pod types.UID) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.fences[pod]
 }
 
 // sweep drops what is long over, so that pods which were deleted while they waited are not remembered for ever.

@@ -44,28 +44,14 @@ func TestAPodThatWasPlacedIsForgotten(t *testing.T) {
 	r.add("pod", "cloud", "no room")
 	r.add("pod", "heata", "no room")
 	r.add("other", "cloud", "no room")
-	r.setFence("pod", "spillway-cloud")
 	r.forget("pod")
 	for _, target := range []string{"cloud", "heata"} {
 		_, held := r.get("pod", target)
 		assert.False(t, held, target)
 	}
-	assert.Empty(t, r.fence("pod"))
 	_, held := r.get("other", "cloud")
 	assert.True(t, held)
 	assert.Equal(t, 15*time.Second, r.add("pod", "cloud", "again"), "it begins anew")
-}
-
-func TestAFenceHoldsUntilItIsDropped(t *testing.T) {
-	clock := clocktesting.NewFakePassiveClock(noon)
-	r := newRefusals(clock)
-	r.setFence("pod", "spillway-cloud")
-	clock.SetTime(noon.Add(24 * time.Hour))
-	r.add("other", "cloud", "no room") // which sweeps
-	assert.Equal(t, "spillway-cloud", r.fence("pod"), "time alone never lets a pod run twice")
-	assert.Empty(t, r.fence("other"))
-	r.dropFence("pod")
-	assert.Empty(t, r.fence("pod"))
 }
 
 func TestPodsThatAreGoneAreNotRememberedForEver(t *testing.T) {

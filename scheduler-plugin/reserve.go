@@ -51,7 +51,7 @@ func (p *Plugin) Unreserve(ctx context.Context, state fwk.CycleState, pod *corev
 	ctx = context.WithoutCancel(ctx)
 	if err := takeBack(ctx, room.target, created); err != nil {
 		klog.FromContext(ctx).Error(err, "delegate could not be taken back; the pod waits for its target", "pod", klog.KObj(pod), "target", room.target.Name())
-		p.refusals.setFence(pod.UID, nodeName)
+		p.fences.set(pod.UID, nodeName)
 		go p.lift(ctx, room.target, pod, created)
 	}
 }
@@ -60,10 +60,10 @@ func (p *Plugin) Unreserve(ctx context.Context, state fwk.CycleState, pod *corev
 func (p *Plugin) lift(ctx context.Context, t *target.Target, pod, created *corev1.Pod) {
 	backoff := wait.Backoff{Duration: time.Second, Factor: 2, Cap: time.Minute, Steps: math.MaxInt32}
 	_ = wait.ExponentialBackoffWithContext(ctx, backoff, func(ctx context.Context) (bool, error) { // never gives up
-		adopted := p.refusals.fence(pod.UID) == ""
+		adopted := p.fences.get(pod.UID) == ""
 		return adopted || takeBack(ctx, t, created) == nil, nil
 	})
-	p.refusals.dropFence(pod.UID)
+	p.fences.drop(pod.UID)
 	p.activate(map[string]*corev1.Pod{pod.Namespace + "/" + pod.Name: pod})
 }
 
