@@ -123,8 +123,8 @@ func (p *Plugin) refusedBefore(pod *corev1.Pod, r *room) string {
 func (p *Plugin) misfit(ctx context.Context, r *room, pod *corev1.Pod, node *corev1.Node, found *place) string {
 	made, err := delegate.New(pod, delegate.Options{
 		SourceCluster: p.SourceCluster,
+		TargetName:    r.target.Name(),
 		Target:        r.target.Spec(),
-		NodeLabels:    node.Labels,
 	})
 	if err != nil {
 		return err.Error()

@@ -23,6 +23,7 @@ func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.
 	}
 	c := &cycle{
 		policy:  policy,
+		shape:   shapeOf(pod),
 		growths: growths,
 		request: placement.RequestOf(pod),
 		remote:  p.mayLeave(pod),

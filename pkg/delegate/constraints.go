@@ -2,6 +2,7 @@ package delegate
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"sort"
 	"strconv"
@@ -25,31 +26,39 @@ var nodeLevel = map[string]bool{
 	"beta.kubernetes.io/os": true, "beta.kubernetes.io/arch": true, v1alpha1.LabelNodeType: true,
 }
 
-// IsClusterKey says whether constraints on a label key choose between targets: whether it is a label of one of the given
-// virtual nodes, and not one that describes a machine. v1alpha1.LabelTarget always does.
-func IsClusterKey(key string, nodeLabels ...map[string]string) bool {
+// IsClusterKey says whether constraints on a label key choose between targets: whether it is one of the given Targets'
+// spec.labels, and not one that describes a machine. v1alpha1.LabelTarget always does.
+func IsClusterKey(key string, targetLabels ...map[string]string) bool {
 	if key == v1alpha1.LabelTarget {
 		return true
 	}
 	if nodeLevel[key] || strings.HasPrefix(key, "node.kubernetes.io/") {
 		return false
 	}
-	return slices.ContainsFunc(nodeLabels, func(labels map[string]string) bool {
+	return slices.ContainsFunc(targetLabels, func(labels map[string]string) bool {
 		_, ok := labels[key]
 		return ok
 	})
 }
 
-// split parts a pod's constraints into those on labels of the virtual node and those on labels of the target's nodes.
+// split parts a pod's constraints into those on the Target's labels and those on labels of the target's nodes.
 type split struct {
-	labels     map[string]string // of the virtual node
+	labels     map[string]string // the Target's, and its name
 	clusterKey func(string) bool
+}
+
+// splitFor takes only what the Target says of itself, as the views do: a virtual node has more labels, which stand for no
+// choice between targets, such as the zone that each gets for itself.
+func splitFor(o Options) split {
+	labels := map[string]string{v1alpha1.LabelTarget: o.TargetName}
+	maps.Copy(labels, o.Target.Labels)
+	return split{labels: labels, clusterKey: func(key string) bool { return IsClusterKey(key, o.Target.Labels) }}
 }
 
 // constrain leaves in a delegate's spec the constraints for the target's nodes, adds the Target's own, and lists why no
 // node of this target will do.
 func constrain(spec *corev1.PodSpec, o Options) []string {
-	s := split{labels: o.NodeLabels, clusterKey: func(key string) bool { return IsClusterKey(key, o.NodeLabels) }}
+	s := splitFor(o)
 	reasons := s.selectNodes(spec, o.Target.NodeSelector)
 	if affinity := spec.Affinity; affinity != nil {
 		if !s.nodeAffinity(affinity) {

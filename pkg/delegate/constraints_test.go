@@ -51,6 +51,7 @@ func TestNodeAffinityKeepsWhatTheTargetsNodesDecide(t *testing.T) {
 		"an alternative that fits makes the others idle": {required(term(ssd), term(in(region, "uk"))), nil},
 		"an empty alternative allows nothing":            {required(term(), term(ssd)), required(term(ssd))},
 		"a node's name stays":                            {required(named), required(named)},
+		"a zone that the Target does not name":           {required(term(in(corev1.LabelTopologyZone, "a"))), required(term(in(corev1.LabelTopologyZone, "a")))},
 		"the kind of machine is the node's":              {required(term(in(corev1.LabelOSStable, "linux"))), required(term(in(corev1.LabelOSStable, "linux")))},
 		"NotIn":                                          {required(term(expression(region, corev1.NodeSelectorOpNotIn, "eu"))), nil},
 		"Exists":                                         {required(term(expression(region, corev1.NodeSelectorOpExists))), nil},
@@ -63,7 +64,7 @@ func TestNodeAffinityKeepsWhatTheTargetsNodesDecide(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			source, options := jobPod(), heata()
-			options.NodeLabels["tier"] = "3"
+			options.Target.Labels["tier"] = "3"
 			source.Spec.Affinity = tt.affinity
 
 			got, err := delegate.New(source, options)
@@ -86,7 +87,7 @@ func TestNodeAffinityThatNoNodeOfTheTargetMeetsIsRefused(t *testing.T) {
 	for name, requirement := range tests {
 		t.Run(name, func(t *testing.T) {
 			source, options := jobPod(), heata()
-			options.NodeLabels["tier"] = "3"
+			options.Target.Labels["tier"] = "3"
 			source.Spec.Affinity = required(term(requirement, in("disk", "ssd")))
 
 			_, err := delegate.New(source, options)

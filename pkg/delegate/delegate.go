@@ -14,10 +14,11 @@ import (
 type Options struct {
 	// SourceCluster is the UID of the source's kube-system namespace.
 	SourceCluster string
-	// Target is the spec of the Target: its node selector and tolerations are added, its namespaces mapped.
+	// TargetName is the Target's.
+	TargetName string
+	// Target is the Target's spec: its node selector and tolerations are added, its namespaces mapped, and constraints on
+	// the keys of its labels are decided between targets.
 	Target *v1alpha1.TargetSpec
-	// NodeLabels of the target's virtual node: constraints on these keys are decided between targets.
-	NodeLabels map[string]string
 }
 
 // New makes the delegate of a source pod, which it does not change. The same pod and options give the same delegate,
@@ -32,9 +33,7 @@ func New(pod *corev1.Pod, o Options) (*corev1.Pod, error) {
 		},
 		Spec: *pod.Spec.DeepCopy(),
 	}
-	if name := o.NodeLabels[v1alpha1.LabelTarget]; name != "" {
-		d.Labels[v1alpha1.LabelTarget] = name // two Targets may be of one cluster, and must not take each other's for theirs
-	}
+	d.Labels[v1alpha1.LabelTarget] = o.TargetName // two Targets may be of one cluster, and must not take each other's for theirs
 	reasons := append(forbidden(pod), constrain(&d.Spec, o)...)
 	if len(reasons) > 0 {
 		return nil, &RefusedError{Pod: pod.Namespace + "/" + pod.Name, Reasons: reasons}
@@ -74,7 +73,7 @@ func leaveBehind(spec *corev1.PodSpec) {
 // dropInjectedToken removes the volume with the service-account token that the source's admission added, and its mounts.
 func dropInjectedToken(spec *corev1.PodSpec) {
 	spec.Volumes = slices.DeleteFunc(spec.Volumes, func(volume corev1.Volume) bool {
-		if !isInjectedToken(&volume) {
+		if !IsInjectedToken(&volume) {
 			return false
 		}
 		dropMounts(spec.InitContainers, volume.Name)

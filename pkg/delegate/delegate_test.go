@@ -26,16 +26,11 @@ const (
 func heata() delegate.Options {
 	return delegate.Options{
 		SourceCluster: sourceCluster,
+		TargetName:    "heata",
 		Target: &v1alpha1.TargetSpec{
 			NodeSelector: map[string]string{"role.heata.co/capture-heat": "true"},
 			Tolerations:  []corev1.Toleration{{Key: "heata", Operator: corev1.TolerationOpExists}},
-		},
-		NodeLabels: map[string]string{
-			v1alpha1.LabelTarget:       "heata",
-			corev1.LabelTopologyRegion: "uk",
-			corev1.LabelHostname:       "spillway-heata",
-			corev1.LabelOSStable:       "linux",
-			v1alpha1.LabelNodeType:     v1alpha1.NodeTypeVirtual,
+			Labels:       map[string]string{corev1.LabelTopologyRegion: "uk"},
 		},
 	}
 }

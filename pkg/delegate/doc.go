@@ -19,6 +19,6 @@
 //     takes them into account there.
 //   - Service accounts stay behind, with their tokens: a token of the source is worth nothing to an honest target and
 //     much to another. The delegate runs as the namespace's default account, without its token.
-//   - Constraints on a label of the virtual node are decided between targets and dropped; the others choose among the
+//   - Constraints on a label of the Target are decided between targets and dropped; the others choose among the
 //     target's nodes and are kept. ClusterView is the other half.
 package delegate

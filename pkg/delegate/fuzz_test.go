@@ -149,7 +149,7 @@ func (c *choices) options() delegate.Options {
 		v1alpha1.NamespaceMapping{Mapping: v1alpha1.MappingFixed, Name: "burst"},
 		v1alpha1.NamespaceMapping{Mapping: v1alpha1.MappingPrefix, Prefix: "acme-"})
 	if c.yes() {
-		o.Target.NodeSelector, o.NodeLabels = nil, nil
+		o.Target.NodeSelector, o.Target.Labels = nil, nil
 	}
 	return o
 }

@@ -70,7 +70,7 @@ func visitReferences(spec *corev1.PodSpec, visit visitor) {
 		visitContainer((*corev1.Container)(&spec.EphemeralContainers[i].EphemeralContainerCommon), named)
 	}
 	for i := range spec.Volumes {
-		if !isInjectedToken(&spec.Volumes[i]) {
+		if !IsInjectedToken(&spec.Volumes[i]) {
 			visitVolume(&spec.Volumes[i].VolumeSource, named)
 		}
 	}

@@ -98,7 +98,7 @@ func forbiddenVolume(volume *corev1.Volume) string {
 		return reasonHostPath
 	case volume.PersistentVolumeClaim != nil:
 		return reasonPVC
-	case hasCredential(volume) && !isInjectedToken(volume):
+	case hasCredential(volume) && !IsInjectedToken(volume):
 		return reasonToken
 	default:
 		return ""
@@ -118,8 +118,8 @@ func hasCredential(volume *corev1.Volume) bool {
 	return false
 }
 
-// isInjectedToken recognises the volume that admission adds to every pod with a service account.
-func isInjectedToken(volume *corev1.Volume) bool {
+// IsInjectedToken recognises the volume that admission adds to every pod with a service account. No delegate has it.
+func IsInjectedToken(volume *corev1.Volume) bool {
 	if volume.Projected == nil || !strings.HasPrefix(volume.Name, "kube-api-access-") {
 		return false
 	}
