@@ -16,11 +16,11 @@ func TestAPodThatFitsNowhereSaysWhyPlaceByPlace(t *testing.T) {
 	}{
 		"more CPU than any node has, though less than all have together": {
 			changes: []change{requesting("10", "")},
-			want:    []string{"cloud, heata: 4 Insufficient cpu", "local: 2 Insufficient cpu"},
+			want:    []string{" places fit: cloud, heata: 4 Insufficient cpu", "local: 2 Insufficient cpu"},
 		},
 		"more memory than any node has": {
 			changes: []change{requesting("1", "40Gi")},
-			want:    []string{"cloud, heata: 4 Insufficient memory", "local: 2 Insufficient memory"},
+			want:    []string{" places fit: cloud, heata: 4 Insufficient memory", "local: 2 Insufficient memory"},
 		},
 		"a node selector that no node matches": {
 			changes: []change{func(_ *metav1.ObjectMeta, spec *corev1.PodSpec) {

@@ -21,7 +21,7 @@ func TestWriteExplanation(t *testing.T) {
 	byHand := elected("by-hand")
 	byHand.Spec.NodeName = "source-2"
 	unreachable := "cloud: target unreachable: https://cloud.example does not answer (dial tcp; refused): check the network; " +
-		"heata: 4 Insufficient cpu; local: 2 Insufficient cpu"
+		"heata, spot: 4 Insufficient cpu; local: 2 Insufficient cpu. preemption: not eligible due to preemptionPolicy=Never."
 	tests := map[string]struct {
 		pod    corev1.Pod
 		labels map[string]string
@@ -30,7 +30,7 @@ func TestWriteExplanation(t *testing.T) {
 		"a pod that burst":                      {placed(t, "web", record("heata", heata(), cloud(), refused(local(), "2 Insufficient cpu"))), allowed, "explain-burst"},
 		"a pod that stayed":                     {placed(t, "web", record("", local(), heata(), cloud())), allowed, "explain-local"},
 		"a record that leaves places out":       {placed(t, "web", omitted), allowed, "explain-omitted"},
-		"a pending pod, place by place":         {pending("big", "0/4 nodes are available: "+unreachable+". preemption: 0/4 nodes are available."), allowed, "explain-pending"},
+		"a pending pod, place by place":         {pending("big", "0/4 places fit: "+unreachable), allowed, "explain-pending"},
 		"a pending pod that no place speaks of": {pending("big", "policy \"renders/greenest\": spec.weights: all are zero"), allowed, "explain-policy"},
 		"a pod that nobody has looked at":       {elected("new"), allowed, "explain-new"},
 		"a pod that is not elected":             {plain, nil, "explain-plain"},

@@ -16,12 +16,12 @@ type Refusal struct {
 }
 
 // schedulerMessage is what the condition PodScheduled says of places: "cloud: 4 Insufficient cpu; local: …". The count of
-// nodes before it and the words on preemption after it say nothing about targets.
+// places before it says nothing that they do not.
 func schedulerMessage(pod *corev1.Pod) string {
 	for _, c := range pod.Status.Conditions {
 		if c.Type == corev1.PodScheduled && c.Status != corev1.ConditionTrue {
-			message, _, _ := strings.Cut(c.Message, " preemption: ")
-			if head, rest, ok := strings.Cut(message, "nodes are available: "); ok && strings.HasPrefix(head, "0/") {
+			message := c.Message
+			if head, rest, ok := strings.Cut(message, " places fit: "); ok && strings.HasPrefix(head, "0/") {
 				message = rest
 			}
 			return strings.TrimSuffix(message, ".")
@@ -35,10 +35,10 @@ func schedulerMessage(pod *corev1.Pod) string {
 func refusals(message string, targets []string) []Refusal {
 	var split []Refusal
 	for part := range strings.SplitSeq(message, "; ") {
-		name, reason, ok := strings.Cut(part, ": ")
+		names, reason, ok := strings.Cut(part, ": ")
 		switch {
-		case ok && (name == placement.LocalName || slices.Contains(targets, name)):
-			split = append(split, Refusal{Place: name, Reason: reason})
+		case ok && isPlace(names, targets):
+			split = append(split, Refusal{Place: names, Reason: reason})
 		case len(split) > 0:
 			split[len(split)-1].Reason += "; " + part
 		case part != "":
@@ -46,6 +46,12 @@ func refusals(message string, targets []string) []Refusal {
 		}
 	}
 	return split
+}
+
+// isPlace tells by the first of several names: "cloud, heata and 7 more".
+func isPlace(names string, targets []string) bool {
+	first, _, _ := strings.Cut(names, ", ")
+	return first == placement.LocalName || slices.Contains(targets, first)
 }
 
 // hintsFor says what to do about reasons, each once.

@@ -36,13 +36,13 @@ func TestWritePods(t *testing.T) {
 	tampered.Annotations[v1alpha1.AnnotationPlacement] = "{}"
 	byHand := elected("by-hand")
 	byHand.Spec.NodeName = "source-2"
-	hostile := pending("hostile", "0/2 nodes are available: cloud: \x1b[2J\nReady.")
+	hostile := pending("hostile", "0/2 places fit: cloud: \x1b[2J\nReady.")
 	pods := []corev1.Pod{
 		placed(t, "web-remote", record("heata", heata(), cloud(), refused(local(), "2 Insufficient cpu"))),
 		placed(t, "web-local", record("", local(), heata(), cloud())),
 		placed(t, "render", record("heata", heata(), refused(cloud(), "4 node(s) didn't match Pod's node affinity/selector"))),
 		ending, tampered, byHand, hostile, elected("new"),
-		pending("big", "0/4 nodes are available: cloud: 4 Insufficient cpu; local: 2 Insufficient cpu. preemption: 0/4 nodes are available."),
+		pending("big", "0/2 places fit: cloud: 4 Insufficient cpu; local: 2 Insufficient cpu"),
 	}
 	golden(t, "pods", func(out *bytes.Buffer) error { return report.WritePods(out, report.Pods(pods)) })
 }

@@ -95,6 +95,10 @@ func TestByPlace(t *testing.T) {
 			statuses: map[string]*fwk.Status{"spillway-heata": rejected("heata: 2 Insufficient cpu"), "spillway-cloud": rejected("cloud: 2 Insufficient cpu"),
 				"spillway-spot": rejected("spot: target unreachable: no route"), "worker-a": rejected("Insufficient cpu")},
 			want: "cloud, heata: 2 Insufficient cpu; spot: target unreachable: no route; local: 1 Insufficient cpu"},
+		"of many targets with one reason three are named": {
+			statuses: map[string]*fwk.Status{"spillway-a": rejected("full"), "spillway-b": rejected("full"), "spillway-c": rejected("full"),
+				"spillway-d": rejected("full"), "spillway-e": rejected("full"), "spillway-aa": rejected("dear")},
+			want: "a, b, c and 2 more: full; aa: dear"},
 		"no nodes, no words": {},
 	}
 	for name, test := range tests {

@@ -3,7 +3,6 @@ package profile
 import (
 	"context"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	utilfeature "k8s.io/apiserver/pkg/util/feature"
@@ -12,10 +11,8 @@ import (
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler"
-	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/profile"
 
 	"github.com/spillway-dev/spillway/pkg/delegate"
@@ -60,7 +57,7 @@ func New(ctx context.Context, client kubernetes.Interface, dynamicClient dynamic
 	if err != nil {
 		return nil, fmt.Errorf("building the scheduler: %w", err)
 	}
-	s.explainByPlace()
+	s.explainByPlace(client, registry)
 	return s, nil
 }
 
@@ -84,23 +81,6 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	}
 	s.Scheduler.Run(ctx)
 	return nil
-}
-
-// explainByPlace makes a refused pod's condition read target by target, and tries the next place without the backoff,
-// which is meant for errors and not for a target that said no.
-func (s *Scheduler) explainByPlace() {
-	fail := s.FailureHandler
-	s.FailureHandler = func(ctx context.Context, f framework.Framework, pod *framework.QueuedPodInfo, status *fwk.Status,
-		nominating *fwk.NominatingInfo, start time.Time) {
-		if fit, ok := status.AsError().(*framework.FitError); ok && fit.Diagnosis.PreFilterMsg == "" {
-			fit.Diagnosis.PreFilterMsg = byPlace(fit.Diagnosis.NodeToStatus)
-		}
-		refused := status.Plugin() == schedulerplugin.Name && status.IsRejected()
-		fail(ctx, f, pod, status, nominating, start)
-		if refused {
-			s.SchedulingQueue.Activate(klog.FromContext(ctx), map[string]*corev1.Pod{pod.Pod.Namespace + "/" + pod.Pod.Name: pod.Pod})
-		}
-	}
 }
 
 // clusterView leaves of a pod what is about targets: constraints on the labels that Targets give their virtual nodes.
