@@ -72,7 +72,7 @@ func New(ctx context.Context, t Source) (*Cluster, error) {
 		cancel:   cancel,
 	}
 	var err error
-	if c.filters, err = newFilters(ctx, t, c.snapshot); err != nil {
+	if c.filters, err = newFilters(ctx, t.Client(), c.snapshot); err != nil {
 		cancel()
 		return nil, fmt.Errorf("preparing the dry run of target %s: %w", t.Name(), err)
 	}
@@ -94,10 +94,15 @@ func (c *Cluster) Fit(ctx context.Context, pod *corev1.Pod) (Fit, error) {
 	if err := c.cache.UpdateSnapshot(c.logger, c.snapshot); err != nil {
 		return Fit{}, fmt.Errorf("taking a snapshot of target %s: %w", c.target.Name(), err)
 	}
-	nodes, _ := c.snapshot.List()
+	return find(ctx, c.filters, c.snapshot, pod)
+}
+
+// find searches the nodes of a snapshot, through filters that look at the same snapshot.
+func find(ctx context.Context, filters framework.Framework, snapshot *schedulercache.Snapshot, pod *corev1.Pod) (Fit, error) {
+	nodes, _ := snapshot.List()
 	misfit := &Misfit{}
 	state := framework.NewCycleState()
-	admitted, status, _ := c.filters.RunPreFilterPlugins(ctx, state, pod)
+	admitted, status, _ := filters.RunPreFilterPlugins(ctx, state, pod)
 	if !status.IsSuccess() {
 		misfit.count(status, len(nodes))
 		return Fit{}, misfit.orEmpty()
@@ -118,7 +123,7 @@ func (c *Cluster) Fit(ctx context.Context, pod *corev1.Pod) (Fit, error) {
 		if selected.Matches(labels.Set(node.Node().Labels)) {
 			usable = append(usable, node)
 		}
-		if status := c.filters.RunFilterPlugins(ctx, state, pod, node); !status.IsSuccess() {
+		if status := filters.RunFilterPlugins(ctx, state, pod, node); !status.IsSuccess() {
 			misfit.count(status, 1)
 			continue
 		}

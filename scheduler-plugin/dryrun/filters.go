@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"k8s.io/client-go/informers"
+	"k8s.io/client-go/kubernetes"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config"
 	"k8s.io/kubernetes/pkg/scheduler/apis/config/latest"
 	schedulercache "k8s.io/kubernetes/pkg/scheduler/backend/cache"
@@ -28,16 +29,16 @@ var filterPlugins = []string{
 }
 
 // newFilters makes a scheduling framework that only filters.
-func newFilters(ctx context.Context, t Source, snapshot *schedulercache.Snapshot) (framework.Framework, error) {
+func newFilters(ctx context.Context, client kubernetes.Interface, snapshot *schedulercache.Snapshot) (framework.Framework, error) {
 	profile, err := filterProfile()
 	if err != nil {
 		return nil, err
 	}
 	return runtime.NewFramework(ctx, plugins.NewInTreeRegistry(), profile,
 		runtime.WithSnapshotSharedLister(snapshot),
-		runtime.WithClientSet(t.Client()),
+		runtime.WithClientSet(client),
 		// Never started: the plugins ask it for listers of namespaces and Services, which a target's rights may not cover.
-		runtime.WithInformerFactory(informers.NewSharedInformerFactory(t.Client(), 0)),
+		runtime.WithInformerFactory(informers.NewSharedInformerFactory(client, 0)),
 	)
 }
 
