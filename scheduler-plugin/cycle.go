@@ -15,13 +15,14 @@ const cycleKey fwk.StateKey = Name
 
 // cycle is what one pod's scheduling cycle finds out, from PreFilter to Bind.
 type cycle struct {
-	policy  *placement.Policy
-	shape   shape
-	request placement.Request
-	fence   string             // the only virtual node that the pod may go to, because its delegate is there; "" when free
-	local   placement.Estimate // of the source's own nodes
-	growths int64              // of the targets' room, when the cycle began
-	remote  string             // why the pod may not leave the source at all; "" when it may
+	policy   *placement.Policy
+	shape    shape
+	request  placement.Request
+	fence    string             // the only virtual node that the pod may go to, because its delegate is there; "" when free
+	existing *corev1.Pod        // the delegate there, if it has been seen already
+	local    placement.Estimate // of the source's own nodes
+	growths  int64              // of the targets' room, when the cycle began
+	remote   string             // why the pod may not leave the source at all; "" when it may
 
 	mu     sync.Mutex
 	places map[string]*place // by node name
@@ -35,12 +36,12 @@ type place struct {
 	placement.Place
 	reason   string      // why not; "" when feasible
 	node     string      // the target's node of the dry run
-	delegate *corev1.Pod // as it will be
+	delegate *corev1.Pod // as it will be, from Reserve on
 }
 
 // Clone is for preemption's what-if, which only asks about local nodes: they leave no trace in a clone.
 func (c *cycle) Clone() fwk.StateData {
-	return &cycle{policy: c.policy, shape: c.shape, request: c.request, fence: c.fence, local: c.local, growths: c.growths, remote: c.remote, places: map[string]*place{}}
+	return &cycle{policy: c.policy, shape: c.shape, request: c.request, fence: c.fence, existing: c.existing, local: c.local, growths: c.growths, remote: c.remote, places: map[string]*place{}}
 }
 
 func cycleOf(state fwk.CycleState) (*cycle, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spillway-dev/spillway/pkg/delegate"
 	"github.com/spillway-dev/spillway/pkg/placement"
+	"github.com/spillway-dev/spillway/pkg/target"
 	"github.com/spillway-dev/spillway/scheduler-plugin/dryrun"
 	"github.com/spillway-dev/spillway/scheduler-plugin/views"
 )
@@ -75,7 +76,7 @@ func (p *Plugin) remotePlace(ctx context.Context, c *cycle, pod *corev1.Pod, nod
 		func() string { return p.namespaceNotFor(room, pod.Namespace) },
 		func() string { return p.refusedBefore(pod, room) },
 		func() string { return c.policy.Admit(found.Place) },
-		func() string { return p.misfit(ctx, room, pod, node, found) },
+		func() string { return p.misfit(ctx, c, room, pod, found) },
 	} {
 		if found.reason = refuse(); found.reason != "" {
 			return found
@@ -119,28 +120,30 @@ func (p *Plugin) refusedBefore(pod *corev1.Pod, r *room) string {
 	return fmt.Sprintf(reasonRefusedBefore, p.now().Sub(refusal.at).Round(time.Second), refusal.reason)
 }
 
-// misfit makes the delegate and dry-runs it. It keeps both answers for Reserve.
-func (p *Plugin) misfit(ctx context.Context, r *room, pod *corev1.Pod, node *corev1.Node, found *place) string {
-	made, err := delegate.New(pod, delegate.Options{
-		SourceCluster: p.SourceCluster,
-		TargetName:    r.target.Name(),
-		Target:        r.target.Spec(),
-	})
-	if err != nil {
-		return err.Error()
-	}
-	found.delegate = made
-	if existing := r.target.DelegateOf(pod.UID); existing != nil && existing.Spec.NodeName != "" {
-		found.node, found.FreeShare = existing.Spec.NodeName, 1
+// alike is what the delegates of identical pods for one target are made from.
+type alike struct {
+	shape      shape
+	generation int64 // of the Target's spec
+}
+
+// misfit dry-runs the delegate, as it would be, on the target's nodes.
+func (p *Plugin) misfit(ctx context.Context, c *cycle, r *room, pod *corev1.Pod, found *place) string {
+	if c.existing != nil && c.existing.Spec.NodeName != "" {
+		found.node, found.FreeShare = c.existing.Spec.NodeName, 1
 		return "" // it runs there already; its room is its own
 	}
-	fit, err := r.dryrun.Fit(ctx, made)
-	if err != nil {
-		if dryrun.IsMisfit(err) {
-			return err.Error()
-		}
-		return fmt.Sprintf("its dry run failed: %v", err)
+	fit, err := r.dryrun.FitAlike(ctx, alike{c.shape, r.target.Object().Generation},
+		func() (*corev1.Pod, error) { return p.delegateFor(pod, r.target) })
+	switch {
+	case err == nil:
+		found.node, found.FreeShare = fit.Node, fit.FreeShare
+		return ""
+	case dryrun.IsMisfit(err) || delegate.IsRefused(err):
+		return err.Error()
 	}
-	found.node, found.FreeShare = fit.Node, fit.FreeShare
-	return ""
+	return fmt.Sprintf("its dry run failed: %v", err)
+}
+
+func (p *Plugin) delegateFor(pod *corev1.Pod, t *target.Target) (*corev1.Pod, error) {
+	return delegate.New(pod, delegate.Options{SourceCluster: p.SourceCluster, TargetName: t.Name(), Target: t.Spec()})
 }

@@ -34,7 +34,7 @@ func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.
 			p.waiting.add(pod, growths)
 			return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, t.Name()+": "+reasonDelegateEnding)
 		}
-		c.fence = t.NodeName()
+		c.fence, c.existing = t.NodeName(), delegate
 	}
 	if fenced := p.fences.get(pod.UID); fenced != "" {
 		c.fence = fenced

@@ -21,12 +21,17 @@ import (
 // takeBackTimeout bounds the deletion of a delegate that is taken back.
 const takeBackTimeout = 10 * time.Second
 
-// Reserve takes the delegate's room in the target's dry run.
-func (p *Plugin) Reserve(_ context.Context, state fwk.CycleState, _ *corev1.Pod, nodeName string) *fwk.Status {
+// Reserve makes the delegate and takes its room in the target's dry run.
+func (p *Plugin) Reserve(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodeName string) *fwk.Status {
 	found, room, status := p.chosen(state, nodeName)
 	if room == nil {
 		return status
 	}
+	made, err := p.delegateFor(pod, room.target)
+	if err != nil { // the Target has changed since Filter
+		return fwk.NewStatus(fwk.Unschedulable, room.target.Name()+": "+err.Error())
+	}
+	found.delegate = made
 	if err := room.dryrun.Assume(found.delegate, found.node); err != nil {
 		return fwk.AsStatus(fmt.Errorf("reserving room in target %s: %w", room.target.Name(), err))
 	}
@@ -37,7 +42,7 @@ func (p *Plugin) Reserve(_ context.Context, state fwk.CycleState, _ *corev1.Pod,
 // pod: it may go nowhere else, or it might run twice.
 func (p *Plugin) Unreserve(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, nodeName string) {
 	found, room, _ := p.chosen(state, nodeName)
-	if room == nil {
+	if room == nil || found.delegate == nil {
 		return
 	}
 	room.dryrun.Forget(found.delegate)
@@ -104,7 +109,7 @@ func (p *Plugin) chosen(state fwk.CycleState, nodeName string) (*place, *room, *
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	room := p.rooms[found.Name]
-	if room == nil || found.delegate == nil {
+	if room == nil {
 		return nil, nil, fwk.NewStatus(fwk.Unschedulable, found.Name+": "+reasonNoTarget)
 	}
 	return found, room, nil

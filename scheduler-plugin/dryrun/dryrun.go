@@ -13,14 +13,13 @@ import (
 	"github.com/go-logr/logr"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
-	fwk "k8s.io/kube-scheduler/framework"
 	schedulercache "k8s.io/kubernetes/pkg/scheduler/backend/cache"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 	"k8s.io/kubernetes/pkg/scheduler/metrics"
+	"k8s.io/utils/lru"
 )
 
 // Source is a target as its dry run needs it: what its watches hold, and how its nodes are counted.
@@ -49,8 +48,14 @@ type Cluster struct {
 	snapshot *schedulercache.Snapshot
 	filters  framework.Framework
 	madeUp   *corev1.Node // of a target whose nodes are not watched; nil otherwise
-	cancel   context.CancelFunc
+	changes  int64        // of the cache, to tell an answer that still holds
+
+	questions *lru.Cache // of pods that are alike, by their key
+	cancel    context.CancelFunc
 }
+
+// remembered is how many kinds of pods a target's dry run keeps the answers for, each with some bytes per node.
+const remembered = 64
 
 // Fit is a node that takes the pod.
 type Fit struct {
@@ -69,7 +74,10 @@ func New(ctx context.Context, t Source) (*Cluster, error) {
 		logger:   logr.Discard(), // the cache tells of each delegate that its target put on another node than we assumed
 		cache:    schedulercache.New(ctx, nil, false, false),
 		snapshot: schedulercache.NewEmptySnapshot(),
-		cancel:   cancel,
+		changes:  1, // not yet in any answer
+
+		questions: lru.New(remembered),
+		cancel:    cancel,
 	}
 	var err error
 	if c.filters, err = newFilters(ctx, t.Client(), c.snapshot); err != nil {
@@ -90,51 +98,25 @@ func (c *Cluster) Close() { c.cancel() }
 func (c *Cluster) Fit(ctx context.Context, pod *corev1.Pod) (Fit, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.refreshMadeUp()
-	if err := c.cache.UpdateSnapshot(c.logger, c.snapshot); err != nil {
-		return Fit{}, fmt.Errorf("taking a snapshot of target %s: %w", c.target.Name(), err)
-	}
-	return find(ctx, c.filters, c.snapshot, pod)
+	return c.fit(ctx, newQuestion(pod))
 }
 
-// find searches the nodes of a snapshot, through filters that look at the same snapshot.
-func find(ctx context.Context, filters framework.Framework, snapshot *schedulercache.Snapshot, pod *corev1.Pod) (Fit, error) {
-	nodes, _ := snapshot.List()
-	misfit := &Misfit{}
-	state := framework.NewCycleState()
-	admitted, status, _ := filters.RunPreFilterPlugins(ctx, state, pod)
-	if !status.IsSuccess() {
-		misfit.count(status, len(nodes))
-		return Fit{}, misfit.orEmpty()
+// FitAlike is Fit for one of many pods that make the same delegate but for its name. It makes the delegate of the first
+// with this key only, and looks again only at nodes that have changed since. What make returns as an error is kept too.
+func (c *Cluster) FitAlike(ctx context.Context, key any, make func() (*corev1.Pod, error)) (Fit, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if known, ok := c.questions.Get(key); ok {
+		return c.fit(ctx, known.(*question))
 	}
-	need := needOf(pod)
-	best, bestShare := "", -1.0
-	selected := labels.SelectorFromSet(pod.Spec.NodeSelector) // the Target's own nodeSelector is part of it
-	var usable []fwk.NodeInfo
-	for _, node := range nodes {
-		if !admitted.AllNodes() && !admitted.NodeNames.Has(node.Node().Name) {
-			misfit.add("node(s) didn't match Pod's node affinity/selector", 1)
-			continue
-		}
-		if !nodeReady(node.Node()) {
-			misfit.add("node(s) were not ready", 1)
-			continue
-		}
-		if selected.Matches(labels.Set(node.Node().Labels)) {
-			usable = append(usable, node)
-		}
-		if status := filters.RunFilterPlugins(ctx, state, pod, node); !status.IsSuccess() {
-			misfit.count(status, 1)
-			continue
-		}
-		if share := need.shareLeft(node); share > bestShare {
-			best, bestShare = node.Node().Name, share
-		}
+	q := &question{}
+	if pod, err := make(); err != nil {
+		q.refused = err
+	} else {
+		q = newQuestion(pod)
 	}
-	if best == "" {
-		return Fit{}, misfit.orEmpty()
-	}
-	return Fit{Node: best, FreeShare: need.shareLeft(usable...)}, nil
+	c.questions.Add(key, q)
+	return c.fit(ctx, q)
 }
 
 // Assume takes room for a delegate on a node before the target knows of it, so that the next pod sees less.
@@ -145,6 +127,7 @@ func (c *Cluster) Assume(delegate *corev1.Pod, node string) error {
 	if known, err := c.cache.GetPod(pod); err == nil && known != nil {
 		return nil // adopted: it is there already
 	}
+	c.changes++
 	return c.cache.AssumePod(c.logger, pod)
 }
 
@@ -159,6 +142,7 @@ func (c *Cluster) forget(pod *corev1.Pod) {
 	if assumed, err := c.cache.IsAssumedPod(pod); err != nil || !assumed {
 		return
 	}
+	c.changes++
 	if known, err := c.cache.GetPod(pod); err == nil {
 		_ = c.cache.ForgetPod(c.logger, known) // fails only for a pod that is not assumed
 	}
@@ -172,9 +156,11 @@ func (c *Cluster) refreshMadeUp() {
 	node := c.target.UsableNodes()[0]
 	switch {
 	case c.madeUp == nil:
+		c.changes++
 		c.cache.AddNode(c.logger, node)
 	case !equality.Semantic.DeepEqual(c.madeUp.Status.Allocatable, node.Status.Allocatable) ||
 		!equality.Semantic.DeepEqual(c.madeUp.Labels, node.Labels):
+		c.changes++
 		c.cache.UpdateNode(c.logger, c.madeUp, node)
 	}
 	c.madeUp = node

@@ -9,37 +9,61 @@ import (
 // need is what a pod asks for, in the units of the scheduler's cache: millicores, bytes, pieces.
 type need struct {
 	milliCPU, memory int64
-	scalar           map[corev1.ResourceName]int64
+	scalars          []scalar
+}
+
+type scalar struct {
+	name   corev1.ResourceName
+	pieces int64
 }
 
 func needOf(pod *corev1.Pod) need {
 	requests := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
-	n := need{milliCPU: requests.Cpu().MilliValue(), memory: requests.Memory().Value(), scalar: map[corev1.ResourceName]int64{}}
+	n := need{milliCPU: requests.Cpu().MilliValue(), memory: requests.Memory().Value()}
 	for name, q := range requests {
 		if name != corev1.ResourceCPU && name != corev1.ResourceMemory && name != corev1.ResourceEphemeralStorage {
-			n.scalar[name] = q.Value()
+			n.scalars = append(n.scalars, scalar{name, q.Value()})
 		}
 	}
 	return n
 }
 
-// shareLeft is the share of the nodes' room that would be left after the pod, of the scarcest resource among CPU, memory
+// shareLeft is the share of one node's room that would be left after the pod, of the scarcest resource among CPU, memory
 // and what else the pod asks for; from 0 to 1.
-func (n need) shareLeft(nodes ...fwk.NodeInfo) float64 {
-	var cpu, cpuUsed, memory, memoryUsed int64
-	scalar, scalarUsed := map[corev1.ResourceName]int64{}, map[corev1.ResourceName]int64{}
-	for _, node := range nodes {
-		has, used := node.GetAllocatable(), node.GetRequested()
-		cpu, cpuUsed = cpu+has.GetMilliCPU(), cpuUsed+used.GetMilliCPU()
-		memory, memoryUsed = memory+has.GetMemory(), memoryUsed+used.GetMemory()
-		for name := range n.scalar {
-			scalar[name] += has.GetScalarResources()[name]
-			scalarUsed[name] += used.GetScalarResources()[name]
-		}
+func (n need) shareLeft(node fwk.NodeInfo) float64 {
+	has, used := node.GetAllocatable(), node.GetRequested()
+	share := min(left(has.GetMilliCPU(), used.GetMilliCPU()+n.milliCPU), left(has.GetMemory(), used.GetMemory()+n.memory))
+	for _, s := range n.scalars {
+		share = min(share, left(has.GetScalarResources()[s.name], used.GetScalarResources()[s.name]+s.pieces))
 	}
-	share := min(left(cpu, cpuUsed+n.milliCPU), left(memory, memoryUsed+n.memory))
-	for name, asked := range n.scalar {
-		share = min(share, left(scalar[name], scalarUsed[name]+asked))
+	return share
+}
+
+// tally is the same of several nodes together.
+type tally struct {
+	need                             need
+	cpu, cpuUsed, memory, memoryUsed int64
+	has, used                        []int64 // parallel to need.scalars
+}
+
+func newTally(n need) *tally {
+	return &tally{need: n, has: make([]int64, len(n.scalars)), used: make([]int64, len(n.scalars))}
+}
+
+func (t *tally) add(node fwk.NodeInfo) {
+	has, used := node.GetAllocatable(), node.GetRequested()
+	t.cpu, t.cpuUsed = t.cpu+has.GetMilliCPU(), t.cpuUsed+used.GetMilliCPU()
+	t.memory, t.memoryUsed = t.memory+has.GetMemory(), t.memoryUsed+used.GetMemory()
+	for i, s := range t.need.scalars {
+		t.has[i] += has.GetScalarResources()[s.name]
+		t.used[i] += used.GetScalarResources()[s.name]
+	}
+}
+
+func (t *tally) shareLeft() float64 {
+	share := min(left(t.cpu, t.cpuUsed+t.need.milliCPU), left(t.memory, t.memoryUsed+t.need.memory))
+	for i, s := range t.need.scalars {
+		share = min(share, left(t.has[i], t.used[i]+s.pieces))
 	}
 	return share
 }

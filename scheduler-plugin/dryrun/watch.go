@@ -65,9 +65,11 @@ func (c *Cluster) asCached(pod *corev1.Pod) *corev1.Pod {
 	return cached(pod, c.target.NodeOf(pod))
 }
 
+// locked does a change of the cache.
 func (c *Cluster) locked(do func()) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.changes++
 	do()
 }
 
