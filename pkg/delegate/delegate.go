@@ -36,7 +36,7 @@ func New(pod *corev1.Pod, o Options) (*corev1.Pod, error) {
 	d.Labels[v1alpha1.LabelTarget] = o.TargetName // two Targets may be of one cluster, and must not take each other's for theirs
 	reasons := append(forbidden(pod), constrain(&d.Spec, o)...)
 	if len(reasons) > 0 {
-		return nil, &RefusedError{Pod: pod.Namespace + "/" + pod.Name, Reasons: reasons}
+		return nil, &RefusedError{Reasons: reasons}
 	}
 	leaveBehind(&d.Spec)
 	dropInjectedToken(&d.Spec)

@@ -12,15 +12,12 @@ import (
 )
 
 // RefusedError says why a pod must not leave the source cluster. It stays refused until the pod or the Target changes.
-type RefusedError struct {
-	Pod     string // namespace/name
-	Reasons []string
-}
+type RefusedError struct{ Reasons []string }
 
-// Error lists every reason, and what to do.
+// Error lists every reason, and what to do. It does not name the pod: all pods of its kind are refused alike.
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("pod %s cannot go there: %s. Change the pod, or take its annotation %s away to keep it in the source cluster",
-		e.Pod, strings.Join(e.Reasons, "; "), v1alpha1.AnnotationElect)
+	return fmt.Sprintf("the pod cannot go there: %s. Change it, or take its annotation %s away to keep it in the source cluster",
+		strings.Join(e.Reasons, "; "), v1alpha1.AnnotationElect)
 }
 
 // IsRefused says whether an error is, or wraps, a *RefusedError.

@@ -149,7 +149,7 @@ func (c *Controller) connect(ctx context.Context, object *v1alpha1.Target) error
 		return err
 	}
 	c.hashes[object.Name] = hash
-	c.Registry.add(live)
+	c.Registry.Add(live)
 	live.Start(c.ctx, c.ProbeInterval)
 	ctrllog.FromContext(ctx).Info("connected target", "target", object.Name, "server", config.Host)
 	return nil
@@ -162,7 +162,7 @@ func (c *Controller) disconnect(ctx context.Context, name string) {
 		c.Registry.setSelf(nil)
 	}
 	if live := c.Registry.Get(name); live != nil {
-		c.Registry.remove(live)
+		c.Registry.Remove(live)
 		ctrllog.FromContext(ctx).Info("disconnected target", "target", name)
 	}
 }

@@ -74,8 +74,8 @@ func (r *Registry) setSelf(s *Self) {
 	r.self = s
 }
 
-// add makes a target known. Its watches are started by the caller afterwards.
-func (r *Registry) add(t *Target) {
+// Add makes a target known. Its watches are started by the caller afterwards.
+func (r *Registry) Add(t *Target) {
 	r.mu.Lock()
 	if r.byName == nil {
 		r.byName = map[string]*Target{}
@@ -87,8 +87,8 @@ func (r *Registry) add(t *Target) {
 	}
 }
 
-// remove stops a target and makes it unknown.
-func (r *Registry) remove(t *Target) {
+// Remove stops a target and makes it unknown.
+func (r *Registry) Remove(t *Target) {
 	r.mu.Lock()
 	if r.byName[t.name] == t {
 		delete(r.byName, t.name)

@@ -205,11 +205,11 @@ func TestRegistryTellsItsListenersInOrder(t *testing.T) {
 	registry.AddListener(recorder{"first", registry, &heard})
 	registry.AddListener(recorder{"second", registry, &heard})
 	cloud := newTarget(t, v1alpha1.TargetSpec{})
-	registry.add(cloud)
+	registry.Add(cloud)
 	assert.Same(t, cloud, registry.Get("cloud"))
 	assert.Same(t, cloud, registry.ByNode("spillway-cloud"))
 	assert.Nil(t, registry.ByNode("cloud"), "a real node of that name is not the virtual one")
-	registry.remove(cloud)
+	registry.Remove(cloud)
 	assert.Empty(t, cmp.Diff([]string{"first added cloud known", "second added cloud known",
 		"first removed cloud unknown", "second removed cloud unknown"}, heard))
 }
@@ -219,7 +219,7 @@ func TestRegistryListsByName(t *testing.T) {
 	for _, name := range []string{"spot", "cloud", "heata"} {
 		made := newTarget(t, v1alpha1.TargetSpec{})
 		made.name = name
-		registry.add(made)
+		registry.Add(made)
 	}
 	var names []string
 	for _, made := range registry.List() {
@@ -230,9 +230,9 @@ func TestRegistryListsByName(t *testing.T) {
 
 func TestAStaleConnectionDoesNotRemoveItsSuccessor(t *testing.T) {
 	registry, old, fresh := &Registry{}, newTarget(t, v1alpha1.TargetSpec{}), newTarget(t, v1alpha1.TargetSpec{})
-	registry.add(old)
-	registry.add(fresh)
-	registry.remove(old)
+	registry.Add(old)
+	registry.Add(fresh)
+	registry.Remove(old)
 	assert.Same(t, fresh, registry.Get("cloud"))
 }
 

@@ -47,7 +47,7 @@ func (p *plugin) PreScore(ctx context.Context, state fwk.CycleState, pod *corev1
 		}
 	}
 	if p.view != nil && len(virtual) > 1 {
-		s.virtualPod, s.virtualState, s.virtual = p.view(pod, nodes), framework.NewCycleState(), nil
+		s.virtualPod, s.virtualState, s.virtual = p.clusterPod(state, pod, nodes), framework.NewCycleState(), nil
 		if ok {
 			s.virtual = inner.PreScore(ctx, s.virtualState, s.virtualPod, virtual)
 		}

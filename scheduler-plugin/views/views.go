@@ -123,7 +123,7 @@ func (p *plugin) PreFilter(ctx context.Context, state fwk.CycleState, pod *corev
 		return nil, s.local
 	}
 	if p.view != nil {
-		s.virtualPod, s.virtualState, s.virtualFiltered = p.view(pod, nodes), framework.NewCycleState(), true
+		s.virtualPod, s.virtualState, s.virtualFiltered = p.clusterPod(state, pod, nodes), framework.NewCycleState(), true
 		_, s.virtual = inner.PreFilter(ctx, s.virtualState, s.virtualPod, nodes)
 		if s.virtual.Code() == fwk.Error {
 			return nil, s.virtual
@@ -136,10 +136,27 @@ func (p *plugin) PreFilter(ctx context.Context, state fwk.CycleState, pod *corev
 	return nil, nil
 }
 
+const clusterPodKey fwk.StateKey = Prefix + "ClusterPod"
+
+// clusterPod is the pod as all virtual nodes see it, kept for the cycle: every wrapped plugin looks through the same view.
+type clusterPod struct{ *corev1.Pod }
+
+// Clone shares what is only read.
+func (c *clusterPod) Clone() fwk.StateData { return c }
+
+func (p *plugin) clusterPod(state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) *corev1.Pod {
+	if kept, err := state.Read(clusterPodKey); err == nil {
+		return kept.(*clusterPod).Pod
+	}
+	made := p.view(pod, nodes)
+	state.Write(clusterPodKey, &clusterPod{made})
+	return made
+}
+
 // keepView prepares the view of a plugin that has no PreFilter of its own.
 func (p *plugin) keepView(state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) {
 	if p.view != nil {
-		state.Write(fwk.StateKey(p.name), &seen{virtualPod: p.view(pod, nodes), virtualState: state, virtualFiltered: true})
+		state.Write(fwk.StateKey(p.name), &seen{virtualPod: p.clusterPod(state, pod, nodes), virtualState: state, virtualFiltered: true})
 	}
 }
 
