@@ -72,7 +72,7 @@ func (p *Plugin) remotePlace(ctx context.Context, c *cycle, pod *corev1.Pod, nod
 	for _, refuse := range []func() string{
 		func() string { return c.remote },
 		func() string { return fenced(c, node) },
-		func() string { return unusable(room) },
+		func() string { return unusable(room, pod, node) },
 		func() string { return p.namespaceNotFor(room, pod.Namespace) },
 		func() string { return p.refusedBefore(pod, room) },
 		func() string { return c.policy.Admit(found.Place) },
@@ -90,11 +90,6 @@ func fenced(c *cycle, node *corev1.Node) string {
 		return fmt.Sprintf(reasonFenced, c.fence)
 	}
 	return ""
-}
-
-func unusable(r *room) string {
-	reason, _ := r.target.Usable()
-	return reason
 }
 
 func (p *Plugin) namespaceNotFor(r *room, namespace string) string {

@@ -175,6 +175,7 @@ func (p *process) wireControllers(ctx context.Context, mgr manager.Manager) erro
 		Registry:      p.registry,
 		Signals:       signalReader{signals},
 		Elected:       p.mirror,
+		Recorder:      mgr.GetEventRecorder("spillway"),
 		Clock:         clock.RealClock{},
 	})
 	if err := targets.SetupWithManager(ctx, mgr); err != nil {

@@ -16,11 +16,12 @@ var providerToleration = corev1.Toleration{
 	Effect:   corev1.TaintEffectNoSchedule,
 }
 
-// healthTolerations pass over the taints that the source puts on a node which is not ready: whether a target can be used is
-// known from the target itself, sooner and with its reason.
+// healthTolerations pass over the taints that the source puts on a node which is not ready or cordoned: whether a target can
+// be used, and by which pods, is known from the target and its node themselves, sooner and with the reason.
 var healthTolerations = []corev1.Toleration{
 	{Key: corev1.TaintNodeNotReady, Operator: corev1.TolerationOpExists},
 	{Key: corev1.TaintNodeUnreachable, Operator: corev1.TolerationOpExists},
+	{Key: corev1.TaintNodeUnschedulable, Operator: corev1.TolerationOpExists},
 }
 
 // ClusterView returns a source pod as a virtual node is to judge it: with the constraints whose label key isClusterKey

@@ -163,6 +163,9 @@ func (m *Mirror) OnNode(node string) []*corev1.Pod {
 	return pods
 }
 
+// Synced tells whether the source's elected pods have been read.
+func (m *Mirror) Synced() bool { return m.pods.HasSynced() }
+
 // Find returns an elected pod by name, or nil. It must not be changed.
 func (m *Mirror) Find(namespace, name string) *corev1.Pod {
 	obj, ok, _ := m.pods.GetStore().GetByKey(namespace + "/" + name)

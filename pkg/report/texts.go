@@ -29,6 +29,7 @@ var hints = []struct{ part, hint string }{
 	{"didn't match pod anti-affinity", "pods that it refuses to be with are on every node: relax podAntiAffinity, or add nodes"},
 	{"policy", "a placement policy decides this: kubectl get placementpolicies,clusterplacementpolicies -A"},
 	{"target is cordoned", "the target takes no new pods on purpose: kubectl patch target NAME --type=merge -p '{\"spec\":{\"unschedulable\":false}}'"},
+	{"its virtual node is cordoned", "the target takes no new pods on purpose: kubectl uncordon spillway-NAME"},
 	{"target is being deleted", "the Target is on its way out: join it again, or let the pod go elsewhere"},
 	{"its nodes and pods are still being read", "the controller has just connected: wait a few seconds"},
 	{whyWaiting, "see whether the controller runs: spillway check"},

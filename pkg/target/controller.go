@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -41,6 +42,8 @@ type SignalReader interface {
 type ElectedPods interface {
 	// OnNode returns the pods bound to a node. None may be changed.
 	OnNode(node string) []*corev1.Pod
+	// Synced tells whether they have been read: until then OnNode may miss some.
+	Synced() bool
 }
 
 // NodeLister lists the source's nodes from a cache, as client-go's does.
@@ -63,6 +66,7 @@ type ControllerOptions struct {
 	Registry      *Registry
 	Signals       SignalReader
 	Elected       ElectedPods
+	Recorder      events.EventRecorder // of what happens to Targets
 	Clock         clock.PassiveClock
 	ProbeInterval time.Duration // 5 s when zero
 }
@@ -76,6 +80,7 @@ type Controller struct {
 	// Only the one reconcile worker uses these, by target name.
 	hashes  map[string]string         // of what a connection was made from
 	secrets map[string]kubeconfigRead // kubeconfigs as last read
+	drains  map[string]drain          // of targets that are being emptied
 }
 
 // NewController returns a controller that does nothing until it is set up with a manager.
@@ -83,12 +88,13 @@ func NewController(o ControllerOptions) *Controller {
 	if o.ProbeInterval == 0 {
 		o.ProbeInterval = 5 * time.Second
 	}
-	return &Controller{ControllerOptions: o, changed: make(chan event.GenericEvent, 1024), hashes: map[string]string{}, secrets: map[string]kubeconfigRead{}}
+	return &Controller{ControllerOptions: o, changed: make(chan event.GenericEvent, 1024), hashes: map[string]string{}, secrets: map[string]kubeconfigRead{},
+		drains: map[string]drain{}}
 }
 
 var _ reconcile.Reconciler = (*Controller)(nil)
 
-// Reconcile connects, drains or disconnects one target and writes its status.
+// Reconcile connects, empties or disconnects one target and writes its status.
 func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	object := &v1alpha1.Target{}
 	if err := c.Client.Get(ctx, req.NamespacedName, object); err != nil {
@@ -113,13 +119,19 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		f.room = c.selfRoom(ctx)
 	} else {
 		f.connected = c.connect(ctx, object)
+		f.drain, f.cordoned = c.evict(ctx, object), c.cordoned(object.Name)
 	}
 	c.readSignals(object, &f)
-	if err := c.writeStatus(ctx, object, decide(f)); err != nil {
+	status := decide(f)
+	c.tellDrain(object, status.Conditions)
+	if err := c.writeStatus(ctx, object, status); err != nil {
 		return ctrl.Result{}, err
 	}
-	if !object.DeletionTimestamp.IsZero() {
-		return c.drain(ctx, object)
+	switch {
+	case !object.DeletionTimestamp.IsZero():
+		return c.letGo(ctx, object, f.drain)
+	case f.drain.wanted && (!f.drain.known || f.drain.left > 0):
+		return ctrl.Result{RequeueAfter: max(drainPause, f.drain.next.Sub(c.Clock.Now()))}, nil
 	}
 	return ctrl.Result{RequeueAfter: statusInterval}, nil
 }

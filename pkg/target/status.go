@@ -21,6 +21,8 @@ type facts struct {
 	room      Room
 	signals   v1alpha1.SignalStatus
 	signalErr error
+	drain     drain
+	cordoned  bool // kubectl cordon of the virtual node
 }
 
 // decide is pure: the status that the facts make.
@@ -53,6 +55,7 @@ func decide(f facts) v1alpha1.TargetStatus {
 	c := ready(f, status.Conditions)
 	c.ObservedGeneration = f.object.Generation
 	meta.SetStatusCondition(&status.Conditions, c)
+	setDrained(&status.Conditions, f.drain, f.object.Generation)
 	return status
 }
 
@@ -114,7 +117,9 @@ func ready(f facts, conditions []metav1.Condition) metav1.Condition {
 		return condition(v1alpha1.ConditionReady, false, ReasonDraining, fmt.Sprintf(
 			"the Target is being deleted; %d delegates still run there", f.room.Delegates))
 	case f.object.Spec.Unschedulable:
-		return condition(v1alpha1.ConditionReady, false, ReasonUnschedulable, "spec.unschedulable is set: no new pods go there")
+		return condition(v1alpha1.ConditionReady, false, ReasonUnschedulable, messageUnschedulable)
+	case f.cordoned:
+		return condition(v1alpha1.ConditionReady, false, ReasonCordoned, fmt.Sprintf(messageCordoned, v1alpha1.VirtualNodeName(f.object.Name)))
 	}
 	return condition(v1alpha1.ConditionReady, true, ReasonReady, "pods may go there")
 }

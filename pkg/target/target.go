@@ -63,7 +63,9 @@ type Options struct {
 
 // New connects lazily: it does no network call, Start does.
 func New(o Options) (*Target, error) {
-	client, err := kubernetes.NewForConfig(o.Config)
+	config := rest.CopyConfig(o.Config)
+	config.Wrap(endSilentWatches(silentAfter))
+	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, &KubeconfigError{ReasonKubeconfigMalformed, fmt.Sprintf("the kubeconfig cannot be used: %v", err)}
 	}
@@ -141,14 +143,22 @@ func (t *Target) Health() Health { return *t.health.Load() }
 // Synced tells whether the caches have been filled once.
 func (t *Target) Synced() bool { return t.watches.synced() }
 
-// Usable tells whether pods may be sent there now; if not, reason says why, in words for the pod's condition.
+// Usable tells whether new pods may be sent there now; if not, reason says why, in words for the pod's condition.
 func (t *Target) Usable() (reason string, ok bool) {
-	h, object := t.health.Load(), t.object.Load()
+	object := t.object.Load()
 	switch {
 	case !object.DeletionTimestamp.IsZero():
 		return "target is being deleted", false
 	case object.Spec.Unschedulable:
 		return "target is cordoned (spec.unschedulable)", false
+	}
+	return t.Answers()
+}
+
+// Answers tells whether the target can be worked with at all; if not, reason says why.
+func (t *Target) Answers() (reason string, ok bool) {
+	h := t.health.Load()
+	switch {
 	case !h.Reachable:
 		return "target unreachable: " + h.Message, false
 	case h.Rights == nil:

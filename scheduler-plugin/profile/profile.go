@@ -25,6 +25,7 @@ var inTree = []struct {
 	points point
 	weight int32
 }{
+	{names.NodeUnschedulable, localOnly, preFilter | filter, 0}, // our plugin knows which pods a cordon concerns
 	{names.TaintToleration, byView, preFilter | filter | score, 3},
 	{names.NodeAffinity, byView, preFilter | filter | score, 2},
 	{names.PodTopologySpread, split, preFilter | filter | score, 2},
@@ -80,7 +81,7 @@ func build(plugin *schedulerplugin.Plugin, view, machine views.ClusterView) (fra
 	enabled := profile.Plugins
 	enable(&enabled.PreEnqueue, names.SchedulingGates)
 	enable(&enabled.QueueSort, names.PrioritySort)
-	enable(&enabled.Filter, names.NodeName, names.NodeUnschedulable)
+	enable(&enabled.Filter, names.NodeName)
 	factories := plugins.NewInTreeRegistry()
 	for _, p := range inTree {
 		switch p.looks {

@@ -46,13 +46,13 @@ func TestTheSchedulerCanBeBuiltFromTheProfile(t *testing.T) {
 	assert.EqualValues(t, 100, *f.PercentageOfNodesToScore(), "a sample of nodes might leave out every virtual one")
 
 	got := f.ListPlugins()
-	views := []string{"ViewTaintToleration", "ViewNodeAffinity", "ViewPodTopologySpread", "ViewInterPodAffinity", "ViewNodePorts",
+	views := []string{"ViewNodeUnschedulable", "ViewTaintToleration", "ViewNodeAffinity", "ViewPodTopologySpread", "ViewInterPodAffinity", "ViewNodePorts",
 		"ViewNodeResourcesFit", "ViewVolumeRestrictions", "ViewNodeVolumeLimits", "ViewVolumeZone", "ViewNodeDeclaredFeatures", "ViewVolumeBinding"}
 	scores := []string{"ViewTaintToleration", "ViewNodeAffinity", "ViewPodTopologySpread", "ViewInterPodAffinity", "ViewNodeResourcesFit",
 		"ViewNodeResourcesBalancedAllocation", "ViewImageLocality"}
 	want := map[string][]string{
 		"PreFilter": append(views[:len(views):len(views)], schedulerplugin.Name),
-		"Filter":    append(append([]string{"NodeName", "NodeUnschedulable"}, views...), schedulerplugin.Name),
+		"Filter":    append(append([]string{"NodeName"}, views...), schedulerplugin.Name),
 		"PreScore":  append(scores[:len(scores):len(scores)], schedulerplugin.Name),
 		"Score":     append(scores[:len(scores):len(scores)], schedulerplugin.Name),
 		"Reserve":   {"ViewVolumeBinding", schedulerplugin.Name},

@@ -51,7 +51,9 @@ type TargetSpec struct {
 	KubeconfigSecretRef *KubeconfigSecretRef `json:"kubeconfigSecretRef,omitempty"`
 	// Self says that this Target is the source cluster: its price and carbon are those of the local nodes.
 	Self bool `json:"self,omitempty"`
-	// Unschedulable stops new pods from going to the target; running ones stay.
+	// Unschedulable stops new pods from going to the target and moves those that run there away: they are evicted, and
+	// PodDisruptionBudgets are respected. Pods without a controller stay. To only stop new pods, kubectl cordon the
+	// virtual node.
 	Unschedulable bool `json:"unschedulable,omitempty"`
 	// Namespaces says which source namespaces may use the target, and where their delegates go.
 	// +kubebuilder:default={mapping: Same}
@@ -250,7 +252,8 @@ const (
 
 // TargetStatus is what Spillway sees of a target.
 type TargetStatus struct {
-	// Conditions Reachable, Authorized, CapacityKnown, SignalsFresh and Ready, each with a reason and a message to act on.
+	// Conditions Reachable, Authorized, CapacityKnown, SignalsFresh and Ready, each with a reason and a message to act on;
+	// Drained while pods have to go.
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
@@ -291,4 +294,6 @@ const (
 	ConditionCapacityKnown = "CapacityKnown"
 	ConditionSignalsFresh  = "SignalsFresh"
 	ConditionReady         = "Ready"
+	// ConditionDrained is there while pods have to go: the Target says spec.unschedulable, or is being deleted.
+	ConditionDrained = "Drained"
 )
