@@ -55,7 +55,7 @@ func TestADrainOfTheVirtualNodeRespectsBudgetsAndItsPodsMoveElsewhere(t *testing
 	s.givenBudget("web", 3)
 
 	lowest := s.watchLowest(t, "web", 4)
-	s.kubectl("drain", "spillway-spare", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=60s")
+	s.kubectl("drain", "spillway-spare", "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=120s")
 
 	expectEventually(t, soon, "all to be in cloud", s.runningIn("cloud", 4))
 	s.expectOneDelegateEach(4)

@@ -21,7 +21,8 @@ const (
 // probe asks for the API server's version again and again: the cheapest request, open to every authenticated user.
 func (t *Target) probe(ctx context.Context, interval time.Duration) {
 	misses, rightsAt := missesAllowed, time.Time{} // the first failure counts at once: nothing was ever reachable
-	wait.UntilWithContext(ctx, func(ctx context.Context) {
+	// Probes begin at the interval, however long each waits for its answer: three unanswered ones take 20 s, not 30.
+	wait.NonSlidingUntilWithContext(ctx, func(ctx context.Context) {
 		next := t.ask(ctx, interval)
 		if next.Reachable {
 			misses = 0
