@@ -143,4 +143,3 @@ func (s *space) delegatesNow(in *cluster) map[string]string {
 	}
 	return names
 }
-

@@ -26,10 +26,10 @@ const (
 
 // drain is what one pass of emptying a target came to. The zero value is of a target that is not being emptied.
 type drain struct {
-	wanted bool // the Target is being deleted, or says spec.unschedulable
-	known  bool // the source's pods have been read
-	left   int  // pods bound to its virtual node that have to go
-	away   bool // the target does not answer, so what was evicted cannot end
+	wanted bool      // the Target is being deleted, or says spec.unschedulable
+	known  bool      // the source's pods have been read
+	left   int       // pods bound to its virtual node that have to go
+	away   bool      // the target does not answer, so what was evicted cannot end
 	held   string    // why a pod could not be evicted, if one could not
 	next   time.Time // when eviction may be asked for again
 }

@@ -189,10 +189,10 @@ func TestSetDrained(t *testing.T) {
 		wantMessage string
 	}{
 		"a target that takes pods has no such condition": {drain{}, "", ""},
-		"while pods leave":             {drain{wanted: true, known: true, left: 3}, ReasonDraining, "3 pods have to go"},
-		"when none is left":            {drain{wanted: true, known: true}, ReasonDrained, "no pod of this cluster"},
-		"when a budget holds one back": {drain{wanted: true, known: true, left: 1, held: "shop/a cannot"}, ReasonDrainHeld, "1 pods have to go: shop/a cannot"},
-		"when the target is away":      {drain{wanted: true, known: true, left: 2, away: true, held: "x"}, ReasonDrainAway, "kubectl delete pod --force"},
+		"while pods leave":                               {drain{wanted: true, known: true, left: 3}, ReasonDraining, "3 pods have to go"},
+		"when none is left":                              {drain{wanted: true, known: true}, ReasonDrained, "no pod of this cluster"},
+		"when a budget holds one back":                   {drain{wanted: true, known: true, left: 1, held: "shop/a cannot"}, ReasonDrainHeld, "1 pods have to go: shop/a cannot"},
+		"when the target is away":                        {drain{wanted: true, known: true, left: 2, away: true, held: "x"}, ReasonDrainAway, "kubectl delete pod --force"},
 		"before the pods were read what was known holds": {drain{wanted: true}, "Old", ""},
 	}
 	for name, test := range tests {
@@ -256,7 +256,7 @@ func TestWhenATargetMayGo(t *testing.T) {
 					require.NoError(t, informer.GetIndexer().Add(delegateOn("node-1", "1")))
 				}
 				live.health.Store(test.health)
-				w.Registry.add(live)
+				w.Registry.Add(live)
 			}
 			assert.Equal(t, test.want, w.empty("cloud"))
 		})
