@@ -2,6 +2,7 @@ package schedulerplugin
 
 import (
 	"errors"
+	"maps"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
@@ -27,6 +28,8 @@ type cycle struct {
 	mu     sync.Mutex
 	places map[string]*place // by node name
 	totals map[string]int64  // by node name, after scoring
+
+	localRefusals string // of an identical pod, where batching did not ask the local nodes
 
 	created *corev1.Pod // the delegate, once it exists
 }
@@ -62,6 +65,13 @@ func (c *cycle) get(node string) *place {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.places[node]
+}
+
+// all places, by node name.
+func (c *cycle) all() map[string]*place {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return maps.Clone(c.places)
 }
 
 // record is the placement as it is kept: the local nodes folded to one place, the winner's node named, and, where no

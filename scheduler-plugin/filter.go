@@ -24,14 +24,8 @@ func (p *Plugin) Filter(ctx context.Context, state fwk.CycleState, pod *corev1.P
 	if err != nil {
 		return fwk.AsStatus(err)
 	}
-	node := info.Node()
-	var found *place
-	if views.IsVirtual(node) {
-		found = p.remotePlace(ctx, c, pod, node)
-	} else {
-		found = p.localPlace(c, info)
-	}
-	c.set(node.Name, found)
+	found := p.judge(ctx, c, pod, info)
+	c.set(info.Node().Name, found)
 	if found.reason == "" {
 		return nil
 	}
@@ -40,6 +34,14 @@ func (p *Plugin) Filter(ctx context.Context, state fwk.CycleState, pod *corev1.P
 		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, found.reason)
 	}
 	return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, found.Name+": "+found.reason)
+}
+
+// judge finds out about one node.
+func (p *Plugin) judge(ctx context.Context, c *cycle, pod *corev1.Pod, info fwk.NodeInfo) *place {
+	if views.IsVirtual(info.Node()) {
+		return p.remotePlace(ctx, c, pod, info.Node())
+	}
+	return p.localPlace(c, info)
 }
 
 // localPlace is a node of the source, at the price and carbon of the Target that says spec.self. In-tree plugins have

@@ -67,6 +67,7 @@ type Plugin struct {
 	refusals *refusals
 	fences   *fences
 	waiting  *waiting
+	batch    batch
 
 	mu    sync.RWMutex
 	rooms map[string]*room // by target name

@@ -23,6 +23,9 @@ const takeBackTimeout = 10 * time.Second
 
 // Reserve makes the delegate and takes its room in the target's dry run.
 func (p *Plugin) Reserve(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodeName string) *fwk.Status {
+	if c, err := cycleOf(state); err == nil {
+		p.batch.complete(c)
+	}
 	found, room, status := p.chosen(state, nodeName)
 	if room == nil {
 		return status

@@ -3,28 +3,33 @@ package schedulerplugin
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/placement"
+	"github.com/spillway-dev/spillway/scheduler-plugin/views"
 )
 
 // PreScore ranks all feasible places together, because a ratio to the best needs all of them. The local nodes are one
 // place, as good as the best of them: which of them it is, the in-tree plugins decide, as without us.
-func (p *Plugin) PreScore(_ context.Context, state fwk.CycleState, _ *corev1.Pod, nodes []fwk.NodeInfo) *fwk.Status {
+func (p *Plugin) PreScore(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) *fwk.Status {
 	c, err := cycleOf(state)
 	if err != nil {
 		return fwk.AsStatus(err)
 	}
+	unasked := p.judgeUnasked(ctx, c, pod, nodes)
+	p.batch.keep(c, views.LocalRefusals(state), unasked)
 	places := make([]placement.Place, 0, len(nodes))
 	position := make(map[string]int, len(nodes)) // of each node's place
 	local := -1
 	for _, info := range nodes {
 		found := c.get(info.Node().Name)
 		switch {
-		case found == nil:
+		case found.reason != "": // no longer feasible
 			continue
 		case found.Local && local >= 0:
 			places[local].FreeShare = max(places[local].FreeShare, found.FreeShare)
@@ -44,7 +49,17 @@ func (p *Plugin) PreScore(_ context.Context, state fwk.CycleState, _ *corev1.Pod
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.totals = totals
+	if unasked && !best(totals, nodes[len(nodes)-1].Node().Name) {
+		return fwk.NewStatus(fwk.Unschedulable, reasonNoLongerBest)
+	}
 	return nil
+}
+
+// best tells whether no node has more. Batching compares the last of its nodes, which took the pod before, with what the
+// others scored earlier; ratios to the best would be compared with those to another best, so all are ranked anew instead.
+func best(totals map[string]int64, node string) bool {
+	total, ok := totals[node]
+	return ok && total >= slices.Max(slices.Collect(maps.Values(totals)))
 }
 
 // Score is the rank that PreScore gave.

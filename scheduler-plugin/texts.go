@@ -17,4 +17,5 @@ const (
 	reasonNameTaken       = "has another pod %s/%s, which is not this pod's delegate: delete or rename it there"
 	reasonCreating        = "refused the delegate: %w"
 	reasonNoNamespace     = "no namespace %s, and its Target does not allow to create it: create it there, or set spec.namespaces.create"
+	reasonNoLongerBest    = "the place of the pod before it is no longer the best"
 )
