@@ -34,7 +34,33 @@ func (r *Results) checks() []check {
 			atMost("restart: writes to targets", 0, float64(r.Restart.Writes), ""),
 			atMost("restart: pods lost", 0, float64(r.Restart.Lost), ""))
 	}
+	if r.Wake != nil {
+		all = append(all, atMost(fmt.Sprintf("room in a full target: the waiting pod is bound, p99 of %d", r.Wake.Rounds), 1, r.Wake.P99, " s"))
+	}
+	if r.Exact != nil {
+		all = append(all, r.Exact.checks()...)
+	}
+	if r.Quality != nil {
+		all = append(all, r.Quality.checks()...)
+	}
 	return all
+}
+
+func (e *Exact) checks() []check {
+	of := fmt.Sprintf("%d targets that hold just %d pods: ", e.Targets, e.Pods)
+	return []check{
+		atMost(of+"pods not placed", 0, float64(e.Pods-e.Running), ""),
+		atMost(of+"pods that a target refused", 0, float64(e.Refused), ""),
+		atMost(of+"pods tried twice", 0, float64(e.Again()), ""),
+		atMost(of+"requests answered 429", 0, float64(e.TooMany), ""),
+	}
+}
+
+func (q *Quality) checks() []check {
+	return []check{
+		atLeast("room in pieces: placed, of an omniscient first-fit's", 0.99, q.Share(), ""),
+		atMost("room in pieces: delegates Pending in a target", 0, float64(q.Ours.Stuck), ""),
+	}
 }
 
 func (l *Load) checks(pods int) []check {

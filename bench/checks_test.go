@@ -3,10 +3,13 @@ package main
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/spillway-dev/spillway/bench/fragmented"
 )
 
 // good is a run in which every promise is kept, to the last request.
@@ -30,6 +33,9 @@ func good() *Results {
 		Pods: 1000, Control: &Load{PodsPerSecond: 180}, Burst: burst,
 		Single:  Single{Control: 0.030, Burst: 0.100, Far: 0.210},
 		Restart: &Restart{ReadySeconds: 2},
+		Wake:    &Wake{Rounds: 100, P99: 0.9},
+		Exact:   &Exact{Targets: 10, Pods: 1000, Running: 1000, Creates: 1000},
+		Quality: &Quality{FirstFit: fragmented.Outcome{Placed: 480}, Ours: fragmented.Outcome{Placed: 476, Waiting: 24}},
 	}
 }
 
@@ -56,9 +62,22 @@ func TestChecks(t *testing.T) {
 		"a failed request": {func(r *Results) {
 			r.Burst.Failed = []Row{{Phase: phaseDelete, Cluster: "a", Request: Request{Verb: "DELETE", Code: "404"}, Count: 1}}
 		}, []string{"delete: our failed requests, in all"}},
-		"far targets cost two round trips": {func(r *Results) { r.Single.Far = 0.3 }, []string{"one pod: round trips to the target"}},
-		"a write after a restart":          {func(r *Results) { r.Restart.Writes = 1 }, []string{"restart: writes to targets"}},
-		"a part that was left out":         {func(r *Results) { r.Restart, r.Control, r.Single = nil, nil, Single{} }, nil},
+		"far targets cost two round trips":   {func(r *Results) { r.Single.Far = 0.3 }, []string{"one pod: round trips to the target"}},
+		"a write after a restart":            {func(r *Results) { r.Restart.Writes = 1 }, []string{"restart: writes to targets"}},
+		"a pod that waits too long for room": {func(r *Results) { r.Wake.P99 = 1.1 }, []string{"room in a full target: the waiting pod is bound, p99 of 100"}},
+		"one pod of a thousand is not placed": {func(r *Results) { r.Exact.Running = 999 },
+			[]string{"10 targets that hold just 1000 pods: pods not placed"}},
+		"one delegate is refused, and tried elsewhere": {func(r *Results) { r.Exact.Refused, r.Exact.Creates = 1, 1001 },
+			[]string{"10 targets that hold just 1000 pods: pods that a target refused", "10 targets that hold just 1000 pods: pods tried twice"}},
+		"a pod is told once that there is no place": {func(r *Results) { r.Exact.Unscheduled = 1 },
+			[]string{"10 targets that hold just 1000 pods: pods tried twice"}},
+		"first-fit places more": {func(r *Results) { r.Quality.Ours.Placed = 475 },
+			[]string{"room in pieces: placed, of an omniscient first-fit's"}},
+		"a delegate that its target cannot place": {func(r *Results) { r.Quality.Ours.Stuck = 1 },
+			[]string{"room in pieces: delegates Pending in a target"}},
+		"parts that were left out": {func(r *Results) {
+			r.Restart, r.Control, r.Single, r.Wake, r.Exact, r.Quality = nil, nil, Single{}, nil, nil, nil
+		}, nil},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -101,4 +120,9 @@ func TestParseRefusesPartsThatThereAreNot(t *testing.T) {
 	assert.Equal(t, []string{partBurst, partSingle}, o.only)
 	_, err = parse([]string{"-n", "0"}, &log)
 	assert.ErrorContains(t, err, "-n takes a number from 1")
+}
+
+func TestMediansByWhatMadeTheRoom(t *testing.T) {
+	w := newWake(map[bool][]time.Duration{false: {3 * time.Second, time.Second}, true: {2 * time.Second}})
+	assert.Empty(t, cmp.Diff(&Wake{Rounds: 3, Others: wakeOther, P50: 2, P99: 3, Max: 3, PodEnded: 1, NodeUncordoned: 2}, w))
 }

@@ -42,13 +42,25 @@ type machines struct {
 	spillway client.Client // Targets and policies of the source
 }
 
-// up starts the clusters without a controller: the control must not share two cores with one.
+// up starts the clusters of the control and the burst.
 func (b *bench) up(ctx context.Context) error {
+	if err := b.raise(ctx, config()); err != nil {
+		return err
+	}
+	return b.namespace(ctx, controlled, controlNamespace, nil)
+}
+
+// raise starts clusters in the place of those that run: two fleets do not share two cores. It starts no controller, because
+// the control must not share them with one.
+func (b *bench) raise(ctx context.Context, config fleet.Config) error {
+	if err := b.down(); err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "spillway-bench-")
 	if err != nil {
 		return fmt.Errorf("making a folder for the clusters: %w", err)
 	}
-	b.fleet, err = fleet.Up(ctx, fleet.Options{Name: "bench", Dir: dir, Config: config(), WithoutController: true, Out: b.log})
+	b.fleet, err = fleet.Up(ctx, fleet.Options{Name: "bench", Dir: dir, Config: config, WithoutController: true, Out: b.log})
 	if err != nil {
 		return err
 	}
@@ -62,9 +74,6 @@ func (b *bench) up(ctx context.Context) error {
 	if err := b.spillway.Create(ctx, policy); err != nil {
 		return fmt.Errorf("creating the policy that keeps pods off local nodes: %w", err)
 	}
-	if err := b.namespace(ctx, controlled, controlNamespace, nil); err != nil {
-		return err
-	}
 	return b.namespace(ctx, source, burstNamespace, map[string]string{v1alpha1.LabelBurst: v1alpha1.BurstEnabled})
 }
 
@@ -77,18 +86,22 @@ func (m *machines) down() error {
 
 // config has targets of equal price and carbon, so that room decides.
 func config() fleet.Config {
+	nodes := []fleet.NodeGroup{{Count: targetSize, CPU: resource.MustParse("32"), Memory: resource.MustParse("256Gi"), Pods: 250}}
+	return configOf(targets, nodes)
+}
+
+// configOf is a source with two nodes, and equal targets.
+func configOf(names []string, nodes []fleet.NodeGroup) fleet.Config {
 	c := fleet.Config{Clusters: []fleet.Cluster{{Name: source, Source: true, Nodes: []fleet.NodeGroup{{
 		Count: 2, CPU: resource.MustParse("8"), Memory: resource.MustParse("32Gi"),
 	}}}}}
-	for _, name := range targets {
+	for _, name := range names {
 		spec := &v1alpha1.TargetSpec{
 			Price:  &v1alpha1.Price{Currency: "GBP", CPUCoreHour: resource.MustParse("20m")},
 			Carbon: &v1alpha1.Carbon{GramsPerKWh: resource.MustParse("120")},
 		}
 		spec.Namespaces.Mapping, spec.Namespaces.Create = v1alpha1.MappingSame, true
-		c.Clusters = append(c.Clusters, fleet.Cluster{Name: name, Target: spec, Nodes: []fleet.NodeGroup{{
-			Count: targetSize, CPU: resource.MustParse("32"), Memory: resource.MustParse("256Gi"), Pods: 250,
-		}}})
+		c.Clusters = append(c.Clusters, fleet.Cluster{Name: name, Target: spec, Nodes: nodes})
 	}
 	return c
 }
@@ -146,7 +159,7 @@ func (b *bench) startController(ctx context.Context) error {
 func (m *machines) awaitTargets(ctx context.Context) error {
 	return eventually(ctx, "every Target and its virtual node to be ready", func(ctx context.Context) bool {
 		var list v1alpha1.TargetList
-		if err := m.spillway.List(ctx, &list); err != nil || len(list.Items) != len(targets) {
+		if err := m.spillway.List(ctx, &list); err != nil || len(list.Items) != len(m.fleet.Targets()) {
 			return false
 		}
 		for _, t := range list.Items {

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/spillway-dev/spillway/bench/fragmented"
 )
 
 // The parts of the work, as -only names them.
@@ -25,15 +27,22 @@ const (
 	partSingle  = "single"
 	partRestart = "restart"
 	partLatency = "latency"
+	partWake    = "wake"
+	partExact   = "exact"
+	partQuality = "quality"
 )
 
-var parts = []string{partControl, partBurst, partSingle, partRestart, partLatency}
+var parts = []string{partControl, partBurst, partSingle, partRestart, partLatency, partWake, partExact, partQuality}
+
+// pair are the parts that need targets a and b.
+var pair = []string{partControl, partBurst, partSingle, partRestart, partLatency, partWake}
 
 // errMissed is returned with -check when a requirement is not met.
 var errMissed = errors.New("a requirement is not met")
 
 type options struct {
 	pods  int
+	seed  uint64
 	idle  time.Duration
 	only  []string
 	check bool
@@ -52,9 +61,10 @@ type bench struct {
 	quiet   map[string]Counts // requests a second of each cluster without a controller
 	resting map[string]Counts // and with one that has nothing to do
 	wave    *wave             // the burst's pods, between their creation and their deletion
+	world   fragmented.World
 }
 
-// step is one piece of work, for the parts it names; all parts when it names none.
+// step is one piece of work, for the parts it names.
 type step struct {
 	text string
 	of   []string
@@ -62,17 +72,22 @@ type step struct {
 }
 
 var work = []step{
-	{"clusters: a source with 2 nodes, targets a and b with 100 each", nil, (*bench).up},
+	{"clusters: a source with 2 nodes, targets a and b with 100 each", pair, (*bench).up},
 	{"requests of clusters without work", []string{partControl, partBurst, partRestart}, (*bench).measureQuiet},
 	{"control: pods to the kube-scheduler of a", []string{partControl}, (*bench).control},
 	{"control: one pod at a time", []string{partControl, partSingle, partLatency}, (*bench).controlSingle},
-	{"controller", []string{partBurst, partSingle, partRestart, partLatency}, (*bench).startController},
+	{"controller", []string{partBurst, partSingle, partRestart, partLatency, partWake}, (*bench).startController},
 	{"requests of a controller without work", []string{partBurst, partRestart}, (*bench).measureResting},
 	{"burst: creating pods", []string{partBurst, partRestart}, (*bench).burst},
 	{"restart of the controller", []string{partRestart}, (*bench).restart},
 	{"burst: deleting pods", []string{partBurst, partRestart}, (*bench).burstDelete},
 	{"burst: one pod at a time", []string{partSingle, partLatency}, (*bench).burstSingle},
+	{"waiting pods: room becomes free in full targets", []string{partWake}, (*bench).wake},
 	{"burst: one pod at a time, to targets far away", []string{partLatency}, (*bench).farSingle},
+	{"clusters: ten targets that hold just their pods", []string{partExact}, (*bench).upExact},
+	{"burst over ten targets", []string{partExact}, (*bench).exact},
+	{"clusters: five targets whose room is in pieces", []string{partQuality}, (*bench).upFragmented},
+	{"placement of mixed pods", []string{partQuality}, (*bench).quality},
 }
 
 func main() {
@@ -125,19 +140,20 @@ func (b *bench) work(ctx context.Context) error {
 }
 
 func (b *bench) wants(s step) bool {
-	return len(b.only) == 0 || len(s.of) == 0 || slices.ContainsFunc(s.of, func(p string) bool { return slices.Contains(b.only, p) })
+	return len(b.only) == 0 || slices.ContainsFunc(s.of, func(p string) bool { return slices.Contains(b.only, p) })
 }
 
 func parse(args []string, log io.Writer) (options, error) {
 	var o options
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(log)
-	f.IntVar(&o.pods, "n", 1000, "number of pods of control and burst")
+	f.IntVar(&o.pods, "n", 1000, "number of pods of control and burst; the other parts scale with it")
+	f.Uint64Var(&o.seed, "seed", 1, "of the fleet whose room is in pieces, and of the pods for it")
 	f.DurationVar(&o.idle, "idle", 30*time.Second, "how long to watch clusters without work, to subtract what they do then")
 	f.BoolVar(&o.check, "check", false, "fail when a requirement is not met")
 	f.BoolVar(&o.write, "write", false, "write "+page)
 	f.StringVar(&o.json, "json", "", "write the results as JSON to this file")
-	f.BoolVar(&o.keep, "keep", false, "leave the clusters running, to look at them")
+	f.BoolVar(&o.keep, "keep", false, "leave the last clusters running, to look at them")
 	f.Func("only", "do just these parts: "+strings.Join(parts, ", "), func(s string) error {
 		o.only = strings.Split(s, ",")
 		for _, part := range o.only {

@@ -35,6 +35,9 @@ type Results struct {
 	Burst   *Load    `json:"burst,omitempty"`
 	Single  Single   `json:"single"`
 	Restart *Restart `json:"restart,omitempty"`
+	Wake    *Wake    `json:"wake,omitempty"`
+	Exact   *Exact   `json:"exact,omitempty"`
+	Quality *Quality `json:"quality,omitempty"`
 	Idle    []Row    `json:"idle,omitempty"` // of the controller, a minute
 }
 
@@ -110,6 +113,9 @@ func class(r Request) string {
 func (r Request) write() bool {
 	return slices.Contains([]string{"POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"}, r.Verb)
 }
+
+// posts tells that it creates a pod, whatever the answer.
+func (r Request) posts() bool { return r.Verb == "POST" && r.Resource == "pods" }
 
 func (l *Load) addCPU(phase string, before, after snapshot, clusters []string, pods float64) {
 	for _, cluster := range clusters {

@@ -7,31 +7,27 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"k8s.io/client-go/kubernetes"
 	typedv1 "k8s.io/client-go/kubernetes/typed/core/v1"
-
-	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 )
 
-const (
-	workers     = 20 // creators, and deleters
-	waveTimeout = 10 * time.Minute
-)
+const waveTimeout = 10 * time.Minute
 
 // wave is a number of pods that come and go together in one namespace, and when the API said so of each.
 type wave struct {
 	pods typedv1.PodInterface
 	stop context.CancelFunc // of the watch
+	pod  func(name string) *corev1.Pod
 
 	mu      sync.Mutex
 	seen    chan struct{} // closed and replaced at each event
 	created map[string]time.Time
+	refused map[string]time.Time // for the first time
+	bound   map[string]time.Time
 	running map[string]time.Time
 	gone    map[string]time.Time
 	version string // of the last event
@@ -41,8 +37,8 @@ type wave struct {
 // newWave watches a namespace; the wave's pods are those that come after.
 func newWave(ctx context.Context, client kubernetes.Interface, namespace string) (*wave, error) {
 	w := &wave{
-		pods: client.CoreV1().Pods(namespace), seen: make(chan struct{}),
-		created: map[string]time.Time{}, running: map[string]time.Time{}, gone: map[string]time.Time{},
+		pods: client.CoreV1().Pods(namespace), pod: newPod, seen: make(chan struct{}),
+		created: map[string]time.Time{}, refused: map[string]time.Time{}, bound: map[string]time.Time{}, running: map[string]time.Time{}, gone: map[string]time.Time{},
 	}
 	list, err := w.pods.List(ctx, metav1.ListOptions{})
 	if err != nil {
@@ -82,13 +78,27 @@ func (w *wave) note(event watch.Event, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.version = pod.ResourceVersion
-	if _, known := w.running[pod.Name]; !known && pod.Status.Phase == corev1.PodRunning {
-		w.running[pod.Name] = now
-	}
-	if event.Type == watch.Deleted {
-		w.gone[pod.Name] = now
-	}
+	first(w.refused, pod.Name, now, unschedulable(pod))
+	first(w.bound, pod.Name, now, pod.Spec.NodeName != "")
+	first(w.running, pod.Name, now, pod.Status.Phase == corev1.PodRunning)
+	first(w.gone, pod.Name, now, event.Type == watch.Deleted)
 	w.wake()
+}
+
+// first keeps the first moment at which something is so.
+func first(times map[string]time.Time, name string, now time.Time, is bool) {
+	if _, known := times[name]; !known && is {
+		times[name] = now
+	}
+}
+
+func unschedulable(pod *corev1.Pod) bool {
+	for _, c := range pod.Status.Conditions {
+		if c.Type == corev1.PodScheduled {
+			return c.Status == corev1.ConditionFalse
+		}
+	}
+	return false
 }
 
 func (w *wave) end(err error) {
@@ -106,20 +116,22 @@ func (w *wave) wake() {
 
 // create returns when all pods run.
 func (w *wave) create(ctx context.Context, names []string) error {
-	err := each(ctx, names, func(ctx context.Context, name string) error {
-		start := time.Now()
-		if _, err := w.pods.Create(ctx, newPod(name), metav1.CreateOptions{}); err != nil {
-			return fmt.Errorf("creating pod %s: %w", name, err)
-		}
-		w.mu.Lock()
-		defer w.mu.Unlock()
-		w.created[name] = start
-		return nil
-	})
-	if err != nil {
+	if err := each(ctx, names, w.submit); err != nil {
 		return err
 	}
-	return w.await(ctx, "running", func() map[string]time.Time { return w.running }, names)
+	return w.await(ctx, "running", w.running, names)
+}
+
+// submit creates one pod.
+func (w *wave) submit(ctx context.Context, name string) error {
+	start := time.Now()
+	if _, err := w.pods.Create(ctx, w.pod(name), metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("creating pod %s: %w", name, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.created[name] = start
+	return nil
 }
 
 // delete deletes each pod as kubectl does, with its own grace, and returns when all are gone.
@@ -133,17 +145,17 @@ func (w *wave) delete(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	return w.await(ctx, "gone", func() map[string]time.Time { return w.gone }, names)
+	return w.await(ctx, "gone", w.gone, names)
 }
 
-func (w *wave) await(ctx context.Context, state string, in func() map[string]time.Time, names []string) error {
+func (w *wave) await(ctx context.Context, state string, in map[string]time.Time, names []string) error {
 	ctx, cancel := context.WithTimeout(ctx, waveTimeout)
 	defer cancel()
 	for {
 		w.mu.Lock()
 		left, seen, ended := 0, w.seen, w.ended
 		for _, name := range names {
-			if _, ok := in()[name]; !ok {
+			if _, ok := in[name]; !ok {
 				left++
 			}
 		}
@@ -159,47 +171,5 @@ func (w *wave) await(ctx context.Context, state string, in func() map[string]tim
 		case <-ctx.Done():
 			return fmt.Errorf("%d of %d pods are not %s: %w", left, len(names), state, ctx.Err())
 		}
-	}
-}
-
-// each calls do for every name, by as many workers as the bench has.
-func each(ctx context.Context, names []string, do func(context.Context, string) error) error {
-	group, ctx := errgroup.WithContext(ctx)
-	queue := make(chan string, len(names))
-	for _, name := range names {
-		queue <- name
-	}
-	close(queue)
-	for range workers {
-		group.Go(func() error {
-			for name := range queue {
-				if err := do(ctx, name); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	return group.Wait()
-}
-
-func podNames(prefix string, n int) []string {
-	names := make([]string, n)
-	for i := range names {
-		names[i] = fmt.Sprintf("%s-%05d", prefix, i)
-	}
-	return names
-}
-
-// newPod is the same for control and burst; the control's cluster does not know the annotation.
-func newPod(name string) *corev1.Pod {
-	return &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{v1alpha1.AnnotationElect: ""}},
-		Spec: corev1.PodSpec{Containers: []corev1.Container{{
-			Name: "main", Image: "registry.k8s.io/pause:3.10",
-			Resources: corev1.ResourceRequirements{Requests: corev1.ResourceList{
-				corev1.ResourceCPU: resource.MustParse("100m"), corev1.ResourceMemory: resource.MustParse("64Mi"),
-			}},
-		}}},
 	}
 }
