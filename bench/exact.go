@@ -95,35 +95,35 @@ func (b *bench) exact(ctx context.Context) error {
 	return created
 }
 
-func (r *Exact) times(w *wave) {
+func (e *Exact) times(w *wave) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	took, each := span(w.created, w.running), latencies(w.created, w.running)
-	r.Seconds, r.PodsPerSecond, r.Running = took.Seconds(), float64(len(each))/took.Seconds(), len(each)
-	r.P50, r.P99 = percentile(each, 50).Seconds(), percentile(each, 99).Seconds()
+	e.Seconds, e.PodsPerSecond, e.Running = took.Seconds(), float64(len(each))/took.Seconds(), len(each)
+	e.P50, e.P99 = percentile(each, 50).Seconds(), percentile(each, 99).Seconds()
 }
 
 // count reads what was asked of the API servers.
-func (r *Exact) count(before, after snapshot, targets []string) {
+func (e *Exact) count(before, after snapshot, targets []string) {
 	for cluster := range after.requests {
 		for request, n := range after.requests[cluster].minus(before.requests[cluster], 1) {
 			if request.Code == "429" {
-				r.TooMany += int(n)
+				e.TooMany += int(n)
 			}
 		}
 	}
 	for _, target := range targets {
 		for request, n := range after.requests[target].minus(before.requests[target], 1) {
 			if request.posts() {
-				r.Creates += int(n)
+				e.Creates += int(n)
 			}
 			if request.posts() && request.Failed() {
-				r.Refused += int(n)
+				e.Refused += int(n)
 			}
 		}
 	}
 	used := after.cpu[Process{source, controller}] - before.cpu[Process{source, controller}]
-	r.CPU = used.Seconds() * 1000 / float64(r.Pods)
+	e.CPU = used.Seconds() * 1000 / float64(e.Pods)
 }
 
 // lookInto counts a target's delegates, and those that its scheduler could not place at once.
