@@ -109,13 +109,11 @@ var (
 // Name of the plugin.
 func (p *Plugin) Name() string { return Name }
 
-// SignPod adds to the pod's signature what this plugin looks at beyond the in-tree plugins: two pods of one signature are
-// placed alike.
+// SignPod adds to the pod's signature what this plugin looks at: two pods of one signature are placed alike.
 func (p *Plugin) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
+	digest := shapeOf(pod)
 	return []fwk.SignFragment{
-		{Key: "spillway.dev/namespace", Value: pod.Namespace},
-		{Key: "spillway.dev/labels", Value: pod.Labels},
-		{Key: "spillway.dev/policy", Value: pod.Annotations[v1alpha1.AnnotationPolicy]},
+		{Key: "spillway.dev/shape", Value: digest[:]},
 		{Key: "spillway.dev/elected", Value: p.mayLeave(pod)},
 	}, nil
 }

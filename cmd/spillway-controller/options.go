@@ -41,7 +41,7 @@ func newCommand() *cobra.Command {
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the source cluster; empty: that of the pod this runs in")
 	f.StringVar(&o.kubeletAddress, "kubelet-address", os.Getenv("POD_IP"), "address on which the API server reaches the virtual nodes' kubelet API")
 	f.BoolVar(&o.kubeletServingSigner, "kubelet-serving-signer", true, "have serving certificates signed by kubernetes.io/kubelet-serving; else they are self-signed")
-	f.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "address of /metrics")
+	f.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "address of /metrics, and of /metrics/scheduler with kube-scheduler's own")
 	f.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")
 	f.StringVar(&o.pprofAddress, "pprof-bind-address", "", "address of /debug/pprof; empty: none")
 	f.BoolVar(&o.leaderElect, "leader-elect", true, "work only while holding the lease, so that a standby can take over")

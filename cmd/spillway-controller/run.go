@@ -12,6 +12,7 @@ import (
 	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -32,6 +33,9 @@ import (
 	"github.com/spillway-dev/spillway/scheduler-plugin/policies"
 	"github.com/spillway-dev/spillway/scheduler-plugin/profile"
 )
+
+// schedulerMetrics is where kube-scheduler's own metrics are: its registry is not controller-runtime's.
+const schedulerMetrics = "/metrics/scheduler"
 
 // process is everything that runs, once it is wired.
 type process struct {
@@ -92,8 +96,9 @@ func newManager(config *rest.Config, o *options) (manager.Manager, error) {
 		}
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:                        scheme,
-		Metrics:                       metricsserver.Options{BindAddress: o.metricsAddress},
+		Scheme: scheme,
+		Metrics: metricsserver.Options{BindAddress: o.metricsAddress,
+			ExtraHandlers: map[string]http.Handler{schedulerMetrics: legacyregistry.Handler()}},
 		HealthProbeBindAddress:        o.healthAddress,
 		PprofBindAddress:              o.pprofAddress,
 		LeaderElection:                o.leaderElect,

@@ -48,7 +48,11 @@ func wrap(name string, factory frameworkruntime.PluginFactory, p plugin) framewo
 		if err != nil {
 			return nil, err
 		}
-		return &plugin{name: Prefix + name, inner: inner, view: p.view, machine: p.machine}, nil
+		made := &plugin{name: Prefix + name, inner: inner, view: p.view, machine: p.machine}
+		if p.machine != nil {
+			made.unspread = unspread(handle)
+		}
+		return made, nil
 	}
 }
 
@@ -62,6 +66,8 @@ type plugin struct {
 	inner   fwk.Plugin
 	view    ClusterView // nil: local nodes only
 	machine ClusterView // nil: the pod as it is, among all nodes
+
+	unspread func(*corev1.Pod) bool // of the plugin that spreads pods
 }
 
 var (
@@ -83,14 +89,6 @@ func (p *plugin) EventsToRegister(ctx context.Context) ([]fwk.ClusterEventWithHi
 
 // Name of the wrapped plugin.
 func (p *plugin) Name() string { return p.name }
-
-// SignPod is the inner plugin's.
-func (p *plugin) SignPod(ctx context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
-	if signer, ok := p.inner.(fwk.SignPlugin); ok {
-		return signer.SignPod(ctx, pod)
-	}
-	return nil, fwk.NewStatus(fwk.Unschedulable)
-}
 
 // seen is what PreFilter found out for each view, for Filter to go by.
 type seen struct {
