@@ -33,6 +33,7 @@ func good() *Results {
 		Pods: 1000, Control: &Load{PodsPerSecond: 180}, Burst: burst,
 		Single:  Single{Control: 0.030, Burst: 0.100, Far: 0.210},
 		Restart: &Restart{ReadySeconds: 2},
+		Filter:  &Filter{First: Filtering{P99: 9}, Alike: Filtering{P99: 0.9}},
 		Wake:    &Wake{Rounds: 100, P99: 0.9},
 		Exact:   &Exact{Targets: 10, Pods: 1000, Running: 1000, Creates: 1000},
 		Quality: &Quality{FirstFit: fragmented.Outcome{Placed: 480}, Ours: fragmented.Outcome{Placed: 476, Waiting: 24}},
@@ -62,8 +63,10 @@ func TestChecks(t *testing.T) {
 		"a failed request": {func(r *Results) {
 			r.Burst.Failed = []Row{{Phase: phaseDelete, Cluster: "a", Request: Request{Verb: "DELETE", Code: "404"}, Count: 1}}
 		}, []string{"delete: our failed requests, in all"}},
-		"far targets cost two round trips":   {func(r *Results) { r.Single.Far = 0.3 }, []string{"one pod: round trips to the target"}},
-		"a write after a restart":            {func(r *Results) { r.Restart.Writes = 1 }, []string{"restart: writes to targets"}},
+		"far targets cost two round trips": {func(r *Results) { r.Single.Far = 0.3 }, []string{"one pod: round trips to the target"}},
+		"a write after a restart":          {func(r *Results) { r.Restart.Writes = 1 }, []string{"restart: writes to targets"}},
+		"filtering that takes too long": {func(r *Results) { r.Filter.First.P99, r.Filter.Alike.P99 = 11, 2 },
+			[]string{"filtering over 100 targets: the thousandth identical pod, p99", "filtering over 100 targets: a first of its kind, p99"}},
 		"a pod that waits too long for room": {func(r *Results) { r.Wake.P99 = 1.1 }, []string{"room in a full target: the waiting pod is bound, p99 of 100"}},
 		"one pod of a thousand is not placed": {func(r *Results) { r.Exact.Running = 999 },
 			[]string{"10 targets that hold just 1000 pods: pods not placed"}},
@@ -76,7 +79,7 @@ func TestChecks(t *testing.T) {
 		"a delegate that its target cannot place": {func(r *Results) { r.Quality.Ours.Stuck = 1 },
 			[]string{"room in pieces: delegates Pending in a target"}},
 		"parts that were left out": {func(r *Results) {
-			r.Restart, r.Control, r.Single, r.Wake, r.Exact, r.Quality = nil, nil, Single{}, nil, nil, nil
+			r.Restart, r.Control, r.Single, r.Filter, r.Wake, r.Exact, r.Quality = nil, nil, Single{}, nil, nil, nil, nil
 		}, nil},
 	}
 	for name, tt := range tests {

@@ -30,9 +30,10 @@ const (
 	partWake    = "wake"
 	partExact   = "exact"
 	partQuality = "quality"
+	partFilter  = "filter"
 )
 
-var parts = []string{partControl, partBurst, partSingle, partRestart, partLatency, partWake, partExact, partQuality}
+var parts = []string{partControl, partBurst, partSingle, partRestart, partLatency, partWake, partExact, partQuality, partFilter}
 
 // pair are the parts that need targets a and b.
 var pair = []string{partControl, partBurst, partSingle, partRestart, partLatency, partWake}
@@ -72,6 +73,7 @@ type step struct {
 }
 
 var work = []step{
+	{"filtering over 100 targets of 100 nodes, without clusters", []string{partFilter}, (*bench).filter},
 	{"clusters: a source with 2 nodes, targets a and b with 100 each", pair, (*bench).up},
 	{"requests of clusters without work", []string{partControl, partBurst, partRestart}, (*bench).measureQuiet},
 	{"control: pods to the kube-scheduler of a", []string{partControl}, (*bench).control},

@@ -43,6 +43,7 @@ func (r *Results) markdown() string {
 	}{
 		{"What is promised", r.promised()},
 		{"Rates and latencies", r.speed()},
+		{"Filtering one pod over 100 targets of 100 nodes", r.filtering()},
 		{"Ten targets that hold just their pods", r.exactly()},
 		{"Room in pieces", r.inPieces()},
 		{"From room in a full target to a bound pod", r.woken()},

@@ -6,6 +6,21 @@ import (
 	"github.com/spillway-dev/spillway/bench/fragmented"
 )
 
+// filtering is a Go benchmark's.
+func (r *Results) filtering() [][]string {
+	if r.Filter == nil {
+		return nil
+	}
+	lines := [][]string{{"", "p50, ms", "p99, ms", "allocations", "KiB allocated"}}
+	for _, of := range []struct {
+		name string
+		Filtering
+	}{{"a first of its kind", r.Filter.First}, {"the thousandth identical pod", r.Filter.Alike}} {
+		lines = append(lines, []string{of.name, number(of.P50), number(of.P99), number(of.Allocs), number(of.Bytes / 1024)})
+	}
+	return lines
+}
+
 // exactly is the burst over targets that its pods fill.
 func (r *Results) exactly() [][]string {
 	e := r.Exact

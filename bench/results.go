@@ -35,6 +35,7 @@ type Results struct {
 	Burst   *Load    `json:"burst,omitempty"`
 	Single  Single   `json:"single"`
 	Restart *Restart `json:"restart,omitempty"`
+	Filter  *Filter  `json:"filter,omitempty"`
 	Wake    *Wake    `json:"wake,omitempty"`
 	Exact   *Exact   `json:"exact,omitempty"`
 	Quality *Quality `json:"quality,omitempty"`
