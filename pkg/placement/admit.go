@@ -15,6 +15,7 @@ func (p *Policy) Admit(place Place) (reason string) {
 	for _, check := range []func(Place) string{
 		p.checkMode,
 		p.checkTarget,
+		p.checkKnown,
 		p.checkPrice,
 		p.checkGrams,
 		p.checkIntensity,
@@ -41,13 +42,26 @@ func (p *Policy) checkTarget(place Place) string {
 	return ""
 }
 
+// checkKnown concerns the signals that weigh something; the others decide nothing.
+func (p *Policy) checkKnown(place Place) string {
+	switch estimate := place.Estimate; {
+	case p.UnknownSignals != v1alpha1.UnknownExclude:
+		return ""
+	case p.Weights.Cost > 0 && estimate.CostPerHour == nil:
+		return fmt.Sprintf(excludedPrice, whyNoPrice(place))
+	case p.Weights.Carbon > 0 && estimate.GramsPerHour == nil:
+		return fmt.Sprintf(excludedCarbon, whyNoCarbon(place))
+	}
+	return ""
+}
+
 func (p *Policy) checkPrice(place Place) string {
 	limit, cost := p.Limits.PricePerHour, place.Estimate.CostPerHour
 	switch {
 	case limit == nil:
 		return ""
 	case cost == nil:
-		return refusedPriceUnknown
+		return fmt.Sprintf(refusedPriceUnknown, whyNoPrice(place))
 	case place.Estimate.Currency != p.Limits.Currency:
 		return fmt.Sprintf(refusedCurrency, place.Estimate.Currency, p.Limits.Currency)
 	case over(*cost, *limit):
@@ -57,23 +71,42 @@ func (p *Policy) checkPrice(place Place) string {
 }
 
 func (p *Policy) checkGrams(place Place) string {
-	return checkCarbon(place.Estimate.GramsPerHour, p.Limits.GramsPerHour, refusedGrams)
+	return checkCarbon(place, place.Estimate.GramsPerHour, p.Limits.GramsPerHour, refusedGrams)
 }
 
 func (p *Policy) checkIntensity(place Place) string {
-	return checkCarbon(place.Estimate.GramsPerKWh, p.Limits.GramsPerKWh, refusedIntensity)
+	return checkCarbon(place, place.Estimate.GramsPerKWh, p.Limits.GramsPerKWh, refusedIntensity)
 }
 
-func checkCarbon(value, limit *float64, text string) string {
+func checkCarbon(place Place, value, limit *float64, text string) string {
 	switch {
 	case limit == nil:
 		return ""
 	case value == nil:
-		return refusedCarbonUnknown
+		return fmt.Sprintf(refusedCarbonUnknown, whyNoCarbon(place))
 	case over(*value, *limit):
 		return fmt.Sprintf(text, Decimal(*value), Decimal(*limit))
 	}
 	return ""
+}
+
+// whyNoPrice is what to do about an unknown price.
+func whyNoPrice(place Place) string {
+	return whyUnknown(place, place.Estimate.PriceProblem, givePrice, describePrice)
+}
+
+func whyNoCarbon(place Place) string {
+	return whyUnknown(place, place.Estimate.CarbonProblem, giveCarbon, describeCarbon)
+}
+
+func whyUnknown(place Place, problem, give, describe string) string {
+	switch {
+	case problem != "":
+		return problem
+	case place.Local:
+		return fmt.Sprintf(describeLocal, describe)
+	}
+	return give
 }
 
 func over(value, limit float64) bool { return value > limit*(1+noise) }

@@ -43,6 +43,8 @@ type Estimate struct {
 	// GramsPerKWh of the place's electricity. Marginal says of which kind both are: the two kinds cannot be compared.
 	GramsPerKWh *float64
 	Marginal    bool
+	// PriceProblem and CarbonProblem are those of the Signals.
+	PriceProblem, CarbonProblem string
 	// WattsAtPlug is what the pod draws, with its share of cooling and losses.
 	WattsAtPlug *float64
 }
@@ -50,7 +52,7 @@ type Estimate struct {
 // EstimateFor returns what one hour of a request costs under these signals.
 func EstimateFor(r Request, s Signals) Estimate {
 	watts := wattsAtPlug(r, s.Energy)
-	estimate := Estimate{WattsAtPlug: &watts}
+	estimate := Estimate{WattsAtPlug: &watts, PriceProblem: s.PriceProblem, CarbonProblem: s.CarbonProblem}
 	if s.Price != nil {
 		cost := r.Cores*s.Price.PerCoreHour + r.GiB*s.Price.PerGiBHour + r.GPUs*s.Price.PerGPUHour
 		estimate.CostPerHour, estimate.Currency = &cost, s.Price.Currency

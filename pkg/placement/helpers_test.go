@@ -2,6 +2,7 @@ package placement_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -10,6 +11,8 @@ import (
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/placement"
 )
+
+var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 
 func quantity(s string) *resource.Quantity {
 	q := resource.MustParse(s)
@@ -63,3 +66,8 @@ func totals(scores []placement.Score) []int64 {
 
 // noisy adds at run time; the compiler's constants are exact.
 func noisy(a, b float64) float64 { return a + b }
+
+func used(p placement.Place, minutesAgo int) placement.Place {
+	p.LastPlaced = noon.Add(-time.Duration(minutesAgo) * time.Minute)
+	return p
+}

@@ -24,6 +24,8 @@ type Policy struct {
 	Limits  Limits
 	// TolerancePercent is the difference from the best cost or carbon up to which a place counts as the best.
 	TolerancePercent int32
+	UnknownSignals   v1alpha1.UnknownSignals
+	Preemption       v1alpha1.PreemptionOrder
 	TargetSelector   labels.Selector
 	Overflow         []labels.Selector
 	PodSelector      labels.Selector
@@ -55,6 +57,8 @@ func Compile(name string, spec v1alpha1.PlacementPolicySpec) (*Policy, error) {
 		p.compileWeights,
 		p.compileLimits,
 		p.compileTolerance,
+		p.compileUnknownSignals,
+		p.compilePreemption,
 		p.compileSelectors,
 	} {
 		if invalid := step(spec); invalid != nil {
@@ -127,6 +131,37 @@ func (p *Policy) compileTolerance(spec v1alpha1.PlacementPolicySpec) *InvalidPol
 	if p.TolerancePercent < 0 || p.TolerancePercent > 100 {
 		return &InvalidPolicyError{Reason: ReasonInvalidTolerance,
 			Message: fmt.Sprintf("spec.tolerancePercent is %d", p.TolerancePercent), Remedy: "use 0 to 100"}
+	}
+	return nil
+}
+
+func (p *Policy) compileUnknownSignals(spec v1alpha1.PlacementPolicySpec) *InvalidPolicyError {
+	switch spec.UnknownSignals {
+	case "":
+		p.UnknownSignals = v1alpha1.UnknownWorst
+	case v1alpha1.UnknownWorst, v1alpha1.UnknownExclude:
+		p.UnknownSignals = spec.UnknownSignals
+	default:
+		return &InvalidPolicyError{Reason: ReasonInvalidUnknownSignals,
+			Message: fmt.Sprintf("spec.unknownSignals %q is not known", spec.UnknownSignals), Remedy: "use Worst or Exclude"}
+	}
+	return nil
+}
+
+func (p *Policy) compilePreemption(spec v1alpha1.PlacementPolicySpec) *InvalidPolicyError {
+	switch spec.Preemption {
+	case "":
+		p.Preemption = v1alpha1.PreemptAfterBurst
+	case v1alpha1.PreemptAfterBurst, v1alpha1.PreemptBeforeBurst:
+		p.Preemption = spec.Preemption
+	default:
+		return &InvalidPolicyError{Reason: ReasonInvalidPreemption,
+			Message: fmt.Sprintf("spec.preemption %q is not known", spec.Preemption), Remedy: "use AfterBurst or BeforeBurst"}
+	}
+	if p.Preemption == v1alpha1.PreemptBeforeBurst && p.Mode != v1alpha1.ModeLocalFirst {
+		return &InvalidPolicyError{Reason: ReasonInvalidPreemption,
+			Message: fmt.Sprintf("spec.preemption is BeforeBurst and spec.mode %s, which does not put local nodes first", p.Mode),
+			Remedy:  "use mode LocalFirst, or preemption AfterBurst"}
 	}
 	return nil
 }

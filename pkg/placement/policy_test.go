@@ -19,6 +19,8 @@ func TestTheBuiltInPolicyIsTheBurst(t *testing.T) {
 	assert.Equal(t, v1alpha1.ModeLocalFirst, policy.Mode)
 	assert.Equal(t, v1alpha1.Weights{Cost: 1, Carbon: 1, Capacity: 1}, policy.Weights)
 	assert.Equal(t, int32(5), policy.TolerancePercent)
+	assert.Equal(t, v1alpha1.UnknownWorst, policy.UnknownSignals)
+	assert.Equal(t, v1alpha1.PreemptAfterBurst, policy.Preemption)
 	assert.True(t, policy.PodSelector.Matches(labels.Set{"any": "pod"}), "absent selectors select everything")
 	assert.True(t, policy.TargetSelector.Matches(nil), "absent selectors select everything")
 	assert.Empty(t, policy.Admit(placement.Place{}), "without limits, what is unknown does not matter")
@@ -70,6 +72,21 @@ func TestCompileRefusesNonsense(t *testing.T) {
 		"a tolerance of more than all": {
 			spec: v1alpha1.PlacementPolicySpec{TolerancePercent: new(int32(101))},
 			want: placement.ReasonInvalidTolerance, message: "101"},
+		"a negative tolerance": {
+			spec: v1alpha1.PlacementPolicySpec{TolerancePercent: new(int32(-1))},
+			want: placement.ReasonInvalidTolerance, message: "-1"},
+		"an unknown word for unknown signals": {
+			spec: v1alpha1.PlacementPolicySpec{UnknownSignals: "Guess"},
+			want: placement.ReasonInvalidUnknownSignals, message: `spec.unknownSignals "Guess"`},
+		"an unknown order of preemption": {
+			spec: v1alpha1.PlacementPolicySpec{Preemption: "Always"},
+			want: placement.ReasonInvalidPreemption, message: `spec.preemption "Always"`},
+		"preemption before bursting where local nodes do not come first": {
+			spec: v1alpha1.PlacementPolicySpec{Mode: v1alpha1.ModeAny, Preemption: v1alpha1.PreemptBeforeBurst},
+			want: placement.ReasonInvalidPreemption, message: "spec.mode Any, which does not put local nodes first"},
+		"preemption before bursting where local nodes do not count": {
+			spec: v1alpha1.PlacementPolicySpec{Mode: v1alpha1.ModeRemoteOnly, Preemption: v1alpha1.PreemptBeforeBurst},
+			want: placement.ReasonInvalidPreemption, message: "spec.mode RemoteOnly"},
 		"a pod selector with an unknown operator": {
 			spec: v1alpha1.PlacementPolicySpec{PodSelector: &bad},
 			want: placement.ReasonInvalidSelector, message: "spec.podSelector"},

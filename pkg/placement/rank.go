@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"time"
 
 	"k8s.io/apimachinery/pkg/labels"
 
@@ -19,6 +20,8 @@ type Place struct {
 	FreeShare float64
 	// Labels of the virtual node, for a policy's selectors.
 	Labels labels.Set
+	// LastPlaced is when the pod's owner, such as its ReplicaSet, last had a pod put here; zero if it has none here.
+	LastPlaced time.Time
 }
 
 // Score is how good a place is among those it was ranked with.
@@ -29,6 +32,9 @@ type Score struct {
 	Cost, Carbon, Capacity float64
 	// Total is 0 to 100: tier first, then the weighted mean of the three.
 	Total int64
+	// Sticky says that the place leads its tier because the pod's owner is there already: another is as good, or better by
+	// no more than the tolerance.
+	Sticky bool
 }
 
 // Rank scores admitted places together; the result is parallel to places.
@@ -40,6 +46,9 @@ type Score struct {
 // Within a tier a better weighted mean, to nine decimals, always has a higher Total, as long as the steps suffice; then
 // the best keep steps of their own and the rest share the lowest. Equal means tie, except that a place with an unknown
 // signal that weighs something comes after one where all is known. Ties have the same Total: the caller chooses.
+//
+// The place where the pod's owner last put a pod leads its tier, unless another's mean is better by more than the
+// tolerance: see stick.
 func (p *Policy) Rank(places []Place) []Score {
 	tolerance := float64(p.TolerancePercent) / 100
 	cost, carbon, room := toBest(costs(places), tolerance), toBest(emissions(places), tolerance), rooms(places)
@@ -53,6 +62,9 @@ func (p *Policy) Rank(places []Place) []Score {
 			mean:     math.Round(p.mean(scores[i])/noise) * noise,
 			unknowns: unknowns(cost[i], p.Weights.Cost) + unknowns(carbon[i], p.Weights.Carbon),
 		}
+	}
+	for _, index := range stick(places, standings, tolerance) {
+		scores[index].Sticky = true
 	}
 	setTotals(scores, standings)
 	return scores
@@ -92,6 +104,7 @@ type standing struct {
 	index, tier int
 	mean        float64
 	unknowns    int
+	home        bool // the owner's, and it is good enough to lead its tier
 }
 
 func (s standing) compare(other standing) int {
@@ -99,6 +112,7 @@ func (s standing) compare(other standing) int {
 		cmp.Compare(s.tier, other.tier),
 		cmp.Compare(other.mean, s.mean),
 		cmp.Compare(s.unknowns, other.unknowns),
+		first(s.home, other.home),
 	)
 }
 

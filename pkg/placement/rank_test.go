@@ -62,6 +62,33 @@ func TestTotals(t *testing.T) {
 			policy: v1alpha1.PlacementPolicySpec{Mode: v1alpha1.ModeAny, Weights: &v1alpha1.Weights{Cost: 3, Carbon: 1}},
 			places: []placement.Place{place("cheap", 1, 2, 1), place("green", 2, 1, 1)},
 			want:   []int64{88, 63}},
+		"a weight of a hundred against one decides, and the small one still breaks ties": {
+			policy: v1alpha1.PlacementPolicySpec{Mode: v1alpha1.ModeAny, Weights: &v1alpha1.Weights{Cost: 100, Carbon: 1}},
+			places: []placement.Place{place("a", 1, 100, 1), place("b", 1.1, 1, 1), place("c", 1, 50, 1)},
+			want:   []int64{98, 91, 99}},
+		"weights that are all a hundred are as good as one": {
+			policy: v1alpha1.PlacementPolicySpec{Mode: v1alpha1.ModeAny, Weights: &v1alpha1.Weights{Cost: 100, Carbon: 100, Capacity: 100}},
+			places: []placement.Place{place("a", 1, 2, 0.5), place("b", 4, 1, 1)},
+			want:   []int64{67, 75}},
+		"with a tolerance of a hundred all up to twice the best tie": {
+			policy: v1alpha1.PlacementPolicySpec{
+				Mode: v1alpha1.ModeAny, Weights: &v1alpha1.Weights{Cost: 1}, TolerancePercent: new(int32(100))},
+			places: []placement.Place{place("a", 1, 1, 1), place("b", 2, 1, 1), place("c", 2.5, 1, 1)},
+			want:   []int64{100, 100, 40}},
+		"a tolerance of a hundred does not make up for a best of nothing": {
+			policy: v1alpha1.PlacementPolicySpec{
+				Mode: v1alpha1.ModeAny, Weights: &v1alpha1.Weights{Cost: 1}, TolerancePercent: new(int32(100))},
+			places: []placement.Place{place("a", 0, 1, 1), place("b", 0.01, 1, 1)},
+			want:   []int64{100, 0}},
+		"the tolerance is not for room": {
+			policy: v1alpha1.PlacementPolicySpec{
+				Mode: v1alpha1.ModeAny, Weights: &v1alpha1.Weights{Capacity: 1}, TolerancePercent: new(int32(100))},
+			places: []placement.Place{place("a", 1, 1, 0.99), place("b", 1, 1, 1)},
+			want:   []int64{99, 100}},
+		"an unknown price counts as the worst, not as the dearest within the tolerance": {
+			policy: v1alpha1.PlacementPolicySpec{Mode: v1alpha1.ModeAny, Weights: &v1alpha1.Weights{Cost: 1, Carbon: 1}},
+			places: []placement.Place{unpriced(place("a", 0, 1, 1)), place("b", 1, 2, 1), place("c", 10, 2, 1)},
+			want:   []int64{55, 75, 30}},
 		"an unknown price counts as the worst that is known, and loses the tie with it": {
 			policy: byCost,
 			places: []placement.Place{unpriced(place("a", 0, 1, 1)), place("b", 1, 1, 1), place("c", 2, 1, 1)},
@@ -117,7 +144,7 @@ func TestTiers(t *testing.T) {
 		place("unlisted", 1, 1, 1),
 		labelled(place("second", 2, 2, 1), "tier", "two"),
 		labelled(place("first", 4, 4, 0.1), "tier", "one"),
-		local(place("local", 9, 9, 0)),
+		labelled(local(place("local", 9, 9, 0)), "tier", "two"), // tiers are of targets, whatever a local node's labels
 	}
 	tests := map[string]struct {
 		policy v1alpha1.PlacementPolicySpec
@@ -135,6 +162,14 @@ func TestTiers(t *testing.T) {
 		"any: local is equal to the first tier of the overflow": {
 			policy: v1alpha1.PlacementPolicySpec{Mode: v1alpha1.ModeAny, Overflow: overflow},
 			tiers:  []int{2, 1, 0, 0},
+			order:  []string{"first", "local", "second", "unlisted"}},
+		"an empty tier selects all targets and leaves nothing for the next": {
+			policy: v1alpha1.PlacementPolicySpec{Mode: v1alpha1.ModeLocalFirst, Overflow: append([]v1alpha1.OverflowTier{{}}, overflow...)},
+			tiers:  []int{1, 1, 1, 0},
+			order:  []string{"local", "unlisted", "second", "first"}},
+		"a target in two tiers is in the first of them": {
+			policy: v1alpha1.PlacementPolicySpec{Mode: v1alpha1.ModeAny, Overflow: append(overflow[:1:1], overflow[0], overflow[1])},
+			tiers:  []int{3, 2, 0, 0},
 			order:  []string{"first", "local", "second", "unlisted"}},
 		"any without overflow: all by score": {
 			policy: v1alpha1.PlacementPolicySpec{Mode: v1alpha1.ModeAny},

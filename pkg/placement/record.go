@@ -49,6 +49,8 @@ type RecordPlace struct {
 	GramsPerKWh  string       `json:"gramsPerKWh,omitempty"`
 	Scores       RecordScores `json:"scores,omitzero"`
 	Tier         int          `json:"tier,omitempty"`
+	// Sticky: it leads its tier because the pod's owner has its pods here, not because it is better.
+	Sticky bool `json:"sticky,omitempty"`
 }
 
 // RecordScores is a Score for people.
@@ -62,7 +64,7 @@ type RecordScores struct {
 // Considered is the record of a place that could have the pod.
 func Considered(place Place, score Score) RecordPlace {
 	recorded := recordPlace(place)
-	recorded.Feasible, recorded.Tier = true, score.Tier
+	recorded.Feasible, recorded.Tier, recorded.Sticky = true, score.Tier, score.Sticky
 	recorded.Scores = RecordScores{
 		Cost: Decimal(score.Cost), Carbon: Decimal(score.Carbon), Capacity: Decimal(score.Capacity), Total: score.Total,
 	}

@@ -11,6 +11,9 @@ type Signals struct {
 	Price  *Price
 	Carbon *Carbon
 	Energy Energy
+	// PriceProblem and CarbonProblem say why a signal that should be there is unknown, and what to do; empty where nobody
+	// declared one.
+	PriceProblem, CarbonProblem string
 }
 
 // Price of one unit of each resource for one hour, in Currency (ISO 4217).

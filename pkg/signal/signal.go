@@ -7,6 +7,7 @@ package signal
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -50,6 +51,9 @@ func (r *Reader) Read(spec *v1alpha1.TargetSpec, now time.Time) (Reading, error)
 			Price:  price.Value,
 			Carbon: carbon.Value,
 			Energy: placement.EnergyFrom(spec.Energy),
+
+			PriceProblem:  problem(priceErr),
+			CarbonProblem: problem(carbonErr),
 		},
 		PriceValidUntil:  price.ValidUntil,
 		CarbonValidUntil: carbon.ValidUntil,
@@ -76,6 +80,18 @@ func first[T any](feeds []Feed, ask func(Feed) (Value[T], error)) (Value[T], err
 		}
 	}
 	return Value[T]{}, nil
+}
+
+// problem is an error without the signal's name, which is said around it.
+func problem(err error) string {
+	var e *Error
+	switch {
+	case err == nil:
+		return ""
+	case errors.As(err, &e):
+		return fmt.Sprintf("%s %s: %s", e.Source, e.Problem, e.Remedy)
+	}
+	return err.Error()
 }
 
 func apiTime(t *time.Time) *metav1.Time {

@@ -2,6 +2,7 @@ package signal_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -121,6 +122,8 @@ func TestABadPriceIsUnknownAndTheCarbonStaysKnown(t *testing.T) {
 			assert.Equal(t, 1, kinds, "an error has one reason")
 			assert.Nil(t, got.Signals.Price)
 			assert.Nil(t, got.PriceValidUntil)
+			assert.Equal(t, strings.TrimPrefix(err.Error(), "price is unknown: "), got.Signals.PriceProblem, "for the pods that it keeps away")
+			assert.Empty(t, got.Signals.CarbonProblem)
 			assert.Equal(t, &placement.Carbon{GramsPerKWh: 120}, got.Signals.Carbon)
 		})
 	}
@@ -142,6 +145,7 @@ func TestABadCarbonIsUnknown(t *testing.T) {
 			require.ErrorContains(t, err, test.want)
 			assert.True(t, signal.IsMalformed(err))
 			assert.Nil(t, got.Signals.Carbon)
+			assert.Contains(t, got.Signals.CarbonProblem, test.want)
 		})
 	}
 }

@@ -12,6 +12,7 @@ import (
 // +kubebuilder:resource:shortName=pp
 // +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
 // +kubebuilder:printcolumn:name="Valid",type=string,JSONPath=`.status.conditions[?(@.type=="Valid")].status`
+// +kubebuilder:printcolumn:name="Effective",type=string,JSONPath=`.status.conditions[?(@.type=="Effective")].status`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type PlacementPolicy struct {
 	metav1.TypeMeta   `json:",inline"`
@@ -39,6 +40,7 @@ type PlacementPolicyList struct {
 // +kubebuilder:resource:scope=Cluster,shortName=cpp
 // +kubebuilder:printcolumn:name="Mode",type=string,JSONPath=`.spec.mode`
 // +kubebuilder:printcolumn:name="Valid",type=string,JSONPath=`.status.conditions[?(@.type=="Valid")].status`
+// +kubebuilder:printcolumn:name="Effective",type=string,JSONPath=`.status.conditions[?(@.type=="Effective")].status`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type ClusterPlacementPolicy struct {
 	metav1.TypeMeta   `json:",inline"`
@@ -62,6 +64,8 @@ type ClusterPlacementPolicyList struct {
 const DefaultPolicyName = "default"
 
 // PlacementPolicySpec is how to choose a place.
+//
+// +kubebuilder:validation:XValidation:rule="!has(self.preemption) || self.preemption != 'BeforeBurst' || !has(self.mode) || self.mode == 'LocalFirst'",message="preemption: BeforeBurst goes with mode: LocalFirst, because the other modes do not put local nodes first"
 type PlacementPolicySpec struct {
 	// PodSelector of the pods that the policy is for; all pods when empty.
 	PodSelector *metav1.LabelSelector `json:"podSelector,omitempty"`
@@ -80,11 +84,23 @@ type PlacementPolicySpec struct {
 	// tier come last.
 	// +kubebuilder:validation:MaxItems=16
 	Overflow []OverflowTier `json:"overflow,omitempty"`
-	// TolerancePercent is the difference in cost or carbon, in percent, under which two places count as equal.
+	// TolerancePercent is the difference in cost or carbon, in percent, under which two places count as equal. It is also
+	// by how much another place must be better, all weights together, before the next pod of a Deployment, Job or
+	// StatefulSet leaves the place where its last ones went.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	// +kubebuilder:default=5
 	TolerancePercent *int32 `json:"tolerancePercent,omitempty"`
+	// UnknownSignals says what becomes of a place whose price or carbon intensity has a weight and is unknown, or stale.
+	// Worst: it counts as the worst that is known. Exclude: the place is not used; that holds for local nodes too.
+	// +kubebuilder:validation:Enum=Worst;Exclude
+	// +kubebuilder:default=Worst
+	UnknownSignals UnknownSignals `json:"unknownSignals,omitempty"`
+	// Preemption says when a pod of a priority above 0 may evict pods of lower priority from local nodes, in mode
+	// LocalFirst. AfterBurst: only when no target takes it. BeforeBurst: before a target is considered.
+	// +kubebuilder:validation:Enum=AfterBurst;BeforeBurst
+	// +kubebuilder:default=AfterBurst
+	Preemption PreemptionOrder `json:"preemption,omitempty"`
 }
 
 // PlacementMode says which places take part.
@@ -95,6 +111,24 @@ const (
 	ModeLocalFirst PlacementMode = "LocalFirst"
 	ModeAny        PlacementMode = "Any"
 	ModeRemoteOnly PlacementMode = "RemoteOnly"
+)
+
+// UnknownSignals says what a signal that is unknown means.
+type UnknownSignals string
+
+// What becomes of a place with an unknown signal.
+const (
+	UnknownWorst   UnknownSignals = "Worst"
+	UnknownExclude UnknownSignals = "Exclude"
+)
+
+// PreemptionOrder says whether a pod bursts or preempts first.
+type PreemptionOrder string
+
+// The orders.
+const (
+	PreemptAfterBurst  PreemptionOrder = "AfterBurst"
+	PreemptBeforeBurst PreemptionOrder = "BeforeBurst"
 )
 
 // Weights of cost, carbon and capacity, relative to each other.
@@ -144,7 +178,7 @@ type OverflowTier struct {
 
 // PlacementPolicyStatus says whether a policy can be used.
 type PlacementPolicyStatus struct {
-	// Conditions: Valid, with a reason and a message to act on.
+	// Conditions: Valid and Effective, each with a reason and a message to act on.
 	// +listType=map
 	// +listMapKey=type
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
@@ -152,5 +186,10 @@ type PlacementPolicyStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 }
 
-// ConditionValid is the condition type of a policy.
-const ConditionValid = "Valid"
+// The condition types of a policy.
+const (
+	// ConditionValid: the policy can be read.
+	ConditionValid = "Valid"
+	// ConditionEffective: among the targets of now there is one that the policy does not exclude for every pod.
+	ConditionEffective = "Effective"
+)
