@@ -22,9 +22,10 @@ func TestTheAPIServerRefusesNonsenseReadably(t *testing.T) {
 		kind, spec string
 		says       []string // nothing: it is accepted
 	}{
-		"a good Target":           {"Target", goodRef, nil},
-		"a good policy":           {"ClusterPlacementPolicy", "{mode: Any, weights: {cost: 2, carbon: 1}, limits: {gramsPerKWh: 300}}", nil},
-		"a good Target of itself": {"Target", "self: true", nil},
+		"a good Target":            {"Target", goodRef, nil},
+		"a good policy":            {"ClusterPlacementPolicy", "{mode: Any, weights: {cost: 2, carbon: 1}, limits: {gramsPerKWh: 300}}", nil},
+		"a policy with every word": {"PlacementPolicy", "{preemption: BeforeBurst, unknownSignals: Exclude, tolerancePercent: 0}", nil},
+		"a good Target of itself":  {"Target", "self: true", nil},
 
 		"neither self nor a kubeconfig": {"Target", "{}", []string{"set exactly one of spec.kubeconfigSecretRef (another cluster) and spec.self: true"}},
 		"both self and a kubeconfig":    {"Target", "self: true\n" + goodRef, []string{"set exactly one of"}},
@@ -38,11 +39,15 @@ func TestTheAPIServerRefusesNonsenseReadably(t *testing.T) {
 		"a label that is Spillway's own": {"Target", goodRef + "\nlabels: {spillway.dev/target: x}",
 			[]string{"spec.labels", "are set by Spillway: remove them"}},
 
-		"weights all zero":       {"PlacementPolicy", "weights: {cost: 0, carbon: 0, capacity: 0}", []string{"at least one of the weights cost, carbon and capacity must be positive"}},
-		"a negative weight":      {"PlacementPolicy", "weights: {cost: -1, carbon: 2}", []string{"spec.weights.cost"}},
-		"a negative limit":       {"PlacementPolicy", "limits: {gramsPerKWh: -5}", []string{"spec.limits.gramsPerKWh", "a limit is never negative"}},
-		"a limit of no currency": {"PlacementPolicy", "limits: {pricePerHour: 1}", []string{"limits.pricePerHour and limits.currency go together"}},
-		"an unknown mode":        {"PlacementPolicy", "mode: Sometimes", []string{"spec.mode", `"Sometimes"`, `"LocalFirst"`, `"RemoteOnly"`}},
+		"weights all zero":                    {"PlacementPolicy", "weights: {cost: 0, carbon: 0, capacity: 0}", []string{"at least one of the weights cost, carbon and capacity must be positive"}},
+		"a negative weight":                   {"PlacementPolicy", "weights: {cost: -1, carbon: 2}", []string{"spec.weights.cost"}},
+		"a negative limit":                    {"PlacementPolicy", "limits: {gramsPerKWh: -5}", []string{"spec.limits.gramsPerKWh", "a limit is never negative"}},
+		"a limit of no currency":              {"PlacementPolicy", "limits: {pricePerHour: 1}", []string{"limits.pricePerHour and limits.currency go together"}},
+		"an unknown mode":                     {"PlacementPolicy", "mode: Sometimes", []string{"spec.mode", `"Sometimes"`, `"LocalFirst"`, `"RemoteOnly"`}},
+		"an unknown word for unknown signals": {"PlacementPolicy", "unknownSignals: Guess", []string{"spec.unknownSignals", `"Worst"`, `"Exclude"`}},
+		"an unknown order of preemption":      {"PlacementPolicy", "preemption: Always", []string{"spec.preemption", `"AfterBurst"`, `"BeforeBurst"`}},
+		"preemption before bursting, local nodes not first": {"PlacementPolicy", "{mode: Any, preemption: BeforeBurst}",
+			[]string{"preemption: BeforeBurst goes with mode: LocalFirst"}},
 		"an unknown field of a policy": {"ClusterPlacementPolicy", "weights: {cost: 1, speed: 3}",
 			[]string{`unknown field "spec.weights.speed"`}},
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"sync"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,6 +26,9 @@ type cycle struct {
 	growths  int64              // of the targets' room, when the cycle began
 	remote   string             // why the pod may not leave the source at all; "" when it may
 
+	localOnly string               // why it may not burst in this cycle; "" when it may
+	homes     map[string]time.Time // when its owner last had a pod put at each place, by the place's name
+
 	mu     sync.Mutex
 	places map[string]*place // by node name
 	totals map[string]int64  // by node name, after scoring
@@ -44,7 +48,7 @@ type place struct {
 
 // Clone is for preemption's what-if, which only asks about local nodes: they leave no trace in a clone.
 func (c *cycle) Clone() fwk.StateData {
-	return &cycle{policy: c.policy, shape: c.shape, request: c.request, fence: c.fence, existing: c.existing, local: c.local, growths: c.growths, remote: c.remote, places: map[string]*place{}}
+	return &cycle{policy: c.policy, shape: c.shape, request: c.request, fence: c.fence, existing: c.existing, local: c.local, growths: c.growths, remote: c.remote, localOnly: c.localOnly, places: map[string]*place{}}
 }
 
 func cycleOf(state fwk.CycleState) (*cycle, error) {
@@ -72,6 +76,14 @@ func (c *cycle) all() map[string]*place {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return maps.Clone(c.places)
+}
+
+// rank scores places together, in the light of where the pod's owner is.
+func (c *cycle) rank(places []placement.Place) []placement.Score {
+	for i := range places {
+		places[i].LastPlaced = c.homes[places[i].Name]
+	}
+	return c.policy.Rank(places)
 }
 
 // record is the placement as it is kept: the local nodes folded to one place, the winner's node named, and, where no
@@ -105,7 +117,7 @@ func (c *cycle) record(winner, localRefusals string, now metav1.Time) placement.
 	if local < 0 && localReason != "" {
 		record.Places = append(record.Places, placement.Refused(placement.Place{Name: placement.LocalName, Local: true, Estimate: c.local}, localReason))
 	}
-	for i, score := range c.policy.Rank(feasible) {
+	for i, score := range c.rank(feasible) {
 		if nodes[i] == winner && !feasible[i].Local {
 			record.Target = feasible[i].Name
 		}

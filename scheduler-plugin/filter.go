@@ -74,6 +74,7 @@ func (p *Plugin) remotePlace(ctx context.Context, c *cycle, pod *corev1.Pod, nod
 	for _, refuse := range []func() string{
 		func() string { return c.remote },
 		func() string { return fenced(c, node) },
+		func() string { return c.localOnly },
 		func() string { return unusable(room, pod, node) },
 		func() string { return p.namespaceNotFor(room, pod.Namespace) },
 		func() string { return p.refusedBefore(pod, room) },

@@ -68,6 +68,8 @@ type Plugin struct {
 	fences   *fences
 	waiting  *waiting
 	batch    batch
+	homes    *homes
+	cleared  *cleared
 
 	mu    sync.RWMutex
 	rooms map[string]*room // by target name
@@ -81,7 +83,8 @@ type room struct {
 
 // New returns the plugin; it must be added to the registry as a listener before the first target.
 func New(o Options) *Plugin {
-	p := &Plugin{Options: o, refusals: newRefusals(o.Clock), fences: newFences(), rooms: map[string]*room{}}
+	p := &Plugin{Options: o, refusals: newRefusals(o.Clock), fences: newFences(),
+		homes: newHomes(o.Clock), cleared: newCleared(o.Clock), rooms: map[string]*room{}}
 	p.waiting = newWaiting(p.activate)
 	return p
 }
@@ -115,6 +118,7 @@ func (p *Plugin) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment
 	return []fwk.SignFragment{
 		{Key: "spillway.dev/shape", Value: digest[:]},
 		{Key: "spillway.dev/elected", Value: p.mayLeave(pod)},
+		{Key: "spillway.dev/owner", Value: ownerOf(pod)},
 	}, nil
 }
 

@@ -39,6 +39,10 @@ func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.
 	if fenced := p.fences.get(pod.UID); fenced != "" {
 		c.fence = fenced
 	}
+	if c.remote == "" && p.preemptsFirst(policy, pod, c.fence) {
+		c.localOnly = reasonPreemptsFirst
+	}
+	c.homes = p.homesOf(pod)
 	c.local = placement.EstimateFor(c.request, p.localSignals())
 	state.Write(cycleKey, c)
 	return nil, nil

@@ -41,7 +41,7 @@ func (p *Plugin) PreScore(ctx context.Context, state fwk.CycleState, pod *corev1
 		position[info.Node().Name] = len(places)
 		places = append(places, found.Place)
 	}
-	scores := c.policy.Rank(places)
+	scores := c.rank(places)
 	totals := make(map[string]int64, len(position))
 	for node, i := range position {
 		totals[node] = scores[i].Total

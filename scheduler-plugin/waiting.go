@@ -83,6 +83,9 @@ func (w *waiting) watch(t *target.Target) {
 	}
 }
 
+// SignalsChanged wakes the pods that wait: a limit may have kept them from a place that is cheaper now.
+func (p *Plugin) SignalsChanged() { p.waiting.grown() }
+
 // grown makes all that wait due.
 func (w *waiting) grown() {
 	w.mu.Lock()

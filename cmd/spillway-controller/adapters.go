@@ -82,3 +82,24 @@ func (forgetting) TargetAdded(*target.Target) {}
 
 // TargetRemoved forgets the target; the pods of one that comes back are followed anew.
 func (f forgetting) TargetRemoved(t *target.Target) { f.Forget(t.Name()) }
+
+// places are what there is to choose from, for a policy's condition Effective: the targets' virtual nodes, and the source's
+// own nodes as one. A label that a Target has just got is not on its node yet.
+func (p *process) places() ([]placement.Place, bool) {
+	empty := placement.Request{}
+	here := placement.Place{Name: placement.LocalName, Local: true}
+	if self := p.registry.Self(); self != nil {
+		here.Estimate = placement.EstimateFor(empty, self.Signals)
+	}
+	all := []placement.Place{here}
+	for _, t := range p.registry.List() {
+		set := labels.Set{}
+		if node, err := p.nodes.Get(t.NodeName()); err == nil {
+			set = labels.Merge(set, node.Labels)
+		}
+		set = labels.Merge(set, t.Spec().Labels)
+		set[v1alpha1.LabelTarget] = t.Name()
+		all = append(all, placement.Place{Name: t.Name(), Labels: set, Estimate: placement.EstimateFor(empty, t.Signals())})
+	}
+	return all, p.ready.Load()
+}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	corelisters "k8s.io/client-go/listers/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/component-base/metrics/legacyregistry"
 	"k8s.io/klog/v2"
@@ -49,7 +50,7 @@ type process struct {
 	mirror        *mirror.Mirror
 	scheduler     *profile.Scheduler
 	targets       client.Reader
-	nodes         target.NodeLister
+	nodes         corelisters.NodeLister
 	pods          target.PodLister
 	ready         atomic.Bool
 }
@@ -158,6 +159,10 @@ func (p *process) wirePods(ctx context.Context, mgr manager.Manager) error {
 	if err := p.mirror.WatchStrays(informers.Core().V1().Pods().Informer()); err != nil {
 		return fmt.Errorf("watching strays: %w", err)
 	}
+	if err := plugin.FollowOwners(p.mirror.Pods()); err != nil {
+		return fmt.Errorf("watching where owners' pods are: %w", err)
+	}
+	p.registry.OnSignals(plugin.SignalsChanged)
 	p.registry.AddListener(plugin)
 	p.registry.AddListener(p.mirror)
 	p.registry.AddListener(forgetting{p.follower})
@@ -186,7 +191,7 @@ func (p *process) wireControllers(ctx context.Context, mgr manager.Manager) erro
 	if err := targets.SetupWithManager(ctx, mgr); err != nil {
 		return fmt.Errorf("setting up Targets: %w", err)
 	}
-	if err := p.policies.Setup(mgr); err != nil {
+	if err := p.policies.Setup(mgr, p.places); err != nil {
 		return err
 	}
 	endpoints, err := p.kubeletAPI(ctx)

@@ -153,6 +153,9 @@ func (m *Mirror) Run(ctx context.Context) {
 	wg.Wait()
 }
 
+// Pods is the watch of elected pods, those that have ended included. It is Start that runs it.
+func (m *Mirror) Pods() cache.SharedIndexInformer { return m.pods }
+
 // OnNode returns the elected pods bound to a node. None may be changed.
 func (m *Mirror) OnNode(node string) []*corev1.Pod {
 	found, _ := m.pods.GetIndexer().ByIndex(indexNode, node) // fails only for an unknown index

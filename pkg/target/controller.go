@@ -182,12 +182,10 @@ func (c *Controller) disconnect(ctx context.Context, name string) {
 func (c *Controller) readSignals(object *v1alpha1.Target, f *facts) {
 	var read placement.Signals
 	read, f.signals, f.signalErr = c.Signals.Read(&object.Spec, c.Clock.Now())
-	if object.Spec.Self {
-		c.Registry.setSelf(&Self{Object: object, Signals: read})
-		return
+	if object.Spec.Self || f.connected == nil {
+		c.Registry.setSignals(object, read)
 	}
 	if live := c.Registry.Get(object.Name); live != nil && f.connected == nil {
-		live.SetSignals(read)
 		f.health, f.synced = live.Health(), live.Synced()
 		if f.synced {
 			f.room = live.Room()

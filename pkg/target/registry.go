@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 
+	"k8s.io/apimachinery/pkg/api/equality"
+
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 )
 
@@ -22,6 +24,7 @@ type Registry struct {
 	byName    map[string]*Target
 	self      *Self
 	listeners []Listener
+	repriced  []func()
 }
 
 // Self is the Target object with spec.self, which describes the source cluster's own nodes.
@@ -66,6 +69,30 @@ func (r *Registry) Self() *Self {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
 	return r.self
+}
+
+// OnSignals adds a function that is called after a price or a carbon intensity of a target, or of the source cluster, has
+// changed. All are added before the first target; none may block.
+func (r *Registry) OnSignals(do func()) { r.repriced = append(r.repriced, do) }
+
+// setSignals replaces the signals in force of the object's target, or of the source cluster.
+func (r *Registry) setSignals(object *v1alpha1.Target, now signals) {
+	var was *signals
+	if object.Spec.Self {
+		if self := r.Self(); self != nil {
+			was = &self.Signals
+		}
+		r.setSelf(&Self{Object: object, Signals: now})
+	} else if live := r.Get(object.Name); live != nil {
+		was = live.signals.Load()
+		live.SetSignals(now)
+	}
+	if was != nil && equality.Semantic.DeepEqual(*was, now) {
+		return
+	}
+	for _, do := range r.repriced {
+		do()
+	}
 }
 
 func (r *Registry) setSelf(s *Self) {

@@ -1,5 +1,5 @@
 // Package policies finds the placement policy of a pod. PlacementPolicies and ClusterPlacementPolicies come in as they
-// change; each is compiled once, and its status says whether it can be used. Out comes the compiled policy of a pod: the
+// change; each is compiled once, and its status says whether it can be used and whether it lets pods burst. Out comes the compiled policy of a pod: the
 // one its annotation names, else the first of its namespace that selects it, else the first cluster policy that does,
 // else the cluster policy "default", else the built-in one.
 package policies
@@ -77,13 +77,13 @@ func (s *Store) firstSelecting(namespace string, pod *corev1.Pod) (compiled, boo
 	return compiled{}, false
 }
 
-// Set compiles a policy and keeps it, and returns why it cannot be used.
-func (s *Store) Set(key types.NamespacedName, spec v1alpha1.PlacementPolicySpec) error {
+// Set compiles a policy and keeps it, and returns it or why it cannot be used.
+func (s *Store) Set(key types.NamespacedName, spec v1alpha1.PlacementPolicySpec) (*placement.Policy, error) {
 	policy, err := placement.Compile(displayName(key), spec)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.known[key] = compiled{policy: policy, err: err}
-	return err
+	return policy, err
 }
 
 // Delete forgets a policy.

@@ -70,7 +70,7 @@ func TestFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			store := policies.NewStore()
 			for key, spec := range test.known {
-				_ = store.Set(key, spec) // what is broken stays known as such
+				_, _ = store.Set(key, spec) // what is broken stays known as such
 			}
 			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web", Labels: map[string]string{"app": "web"}}}
 			if test.annotation != "" {
@@ -91,8 +91,10 @@ func TestFor(t *testing.T) {
 func TestAPolicyThatIsCorrectedOrDeletedIsForgotten(t *testing.T) {
 	store, key := policies.NewStore(), types.NamespacedName{Namespace: "shop", Name: "a"}
 	pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "shop"}}
-	require.Error(t, store.Set(key, v1alpha1.PlacementPolicySpec{Mode: "Sideways"}))
-	require.NoError(t, store.Set(key, v1alpha1.PlacementPolicySpec{Mode: v1alpha1.ModeAny}))
+	_, err := store.Set(key, v1alpha1.PlacementPolicySpec{Mode: "Sideways"})
+	require.Error(t, err)
+	_, err = store.Set(key, v1alpha1.PlacementPolicySpec{Mode: v1alpha1.ModeAny})
+	require.NoError(t, err)
 	policy, err := store.For(pod)
 	require.NoError(t, err)
 	assert.Equal(t, v1alpha1.ModeAny, policy.Mode)

@@ -21,16 +21,16 @@ import (
 
 // explainByPlace makes a refused pod's condition and event read place by place, and tries the next place without the
 // backoff, which is meant for errors and not for a target that said no.
-func (s *Scheduler) explainByPlace(client kubernetes.Interface, registry *target.Registry) {
+func (s *Scheduler) explainByPlace(client kubernetes.Interface, registry *target.Registry, plugin *schedulerplugin.Plugin) {
 	fail := s.FailureHandler
 	s.FailureHandler = func(ctx context.Context, f framework.Framework, pod *framework.QueuedPodInfo, status *fwk.Status,
 		nominating *fwk.NominatingInfo, start time.Time) {
 		if fit, ok := status.AsError().(*framework.FitError); ok && f.ProfileName() == v1alpha1.SchedulerName {
-			f = &inOurWords{Framework: f, ctx: ctx, client: client, text: explain(fit, len(registry.List()))}
+			f = &inOurWords{Framework: f, ctx: ctx, client: client, text: explain(fit, len(registry.List())), quiet: plugin.BurstsNext(pod.Pod)}
 		}
-		refused := status.Plugin() == schedulerplugin.Name && status.IsRejected()
+		again := status.Plugin() == schedulerplugin.Name && status.IsRejected() || plugin.BurstsNext(pod.Pod)
 		fail(ctx, f, pod, status, nominating, start)
-		if refused {
+		if again {
 			s.SchedulingQueue.Activate(klog.FromContext(ctx), map[string]*corev1.Pod{pod.Pod.Namespace + "/" + pod.Pod.Name: pod.Pod})
 		}
 	}
@@ -43,11 +43,12 @@ type inOurWords struct {
 	ctx    context.Context // of one failure
 	client kubernetes.Interface
 	text   string
+	quiet  bool // no word of it: the pod is tried again at once, and only that tells
 }
 
 // EventRecorder says our text in every event.
 func (w *inOurWords) EventRecorder() events.EventRecorderLogger {
-	return &recorder{EventRecorderLogger: w.Framework.EventRecorder(), text: w.text}
+	return &recorder{EventRecorderLogger: w.Framework.EventRecorder(), text: w.text, quiet: w.quiet}
 }
 
 // APICacher writes our text into the condition. Where the scheduler has none, it writes at once, as the handler would.
@@ -57,16 +58,20 @@ func (w *inOurWords) APICacher() fwk.APICacher {
 
 type recorder struct {
 	events.EventRecorderLogger
-	text string
+	text  string
+	quiet bool
 }
 
 // WithLogger keeps the text.
 func (r *recorder) WithLogger(logger klog.Logger) events.EventRecorderLogger {
-	return &recorder{EventRecorderLogger: r.EventRecorderLogger.WithLogger(logger), text: r.text}
+	return &recorder{EventRecorderLogger: r.EventRecorderLogger.WithLogger(logger), text: r.text, quiet: r.quiet}
 }
 
 // Eventf drops the handler's note.
 func (r *recorder) Eventf(regarding, related runtime.Object, kind, reason, action, _ string, _ ...any) {
+	if r.quiet {
+		return
+	}
 	r.EventRecorderLogger.Eventf(regarding, related, kind, reason, action, "%s", r.text)
 }
 
@@ -77,6 +82,9 @@ type conditionWriter struct {
 
 // PatchPodStatus writes the conditions that differ from the pod's, and the node that preemption makes room on.
 func (w *conditionWriter) PatchPodStatus(pod *corev1.Pod, conditions []*corev1.PodCondition, nominating *fwk.NominatingInfo) (<-chan error, error) {
+	if w.quiet {
+		conditions = nil
+	}
 	status, changed := pod.Status.DeepCopy(), false
 	for _, c := range conditions {
 		c.Message = w.text

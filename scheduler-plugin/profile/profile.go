@@ -79,7 +79,7 @@ func build(plugin *schedulerplugin.Plugin, view, machine views.ClusterView) (fra
 		PluginConfig:             defaults.Profiles[0].PluginConfig,
 	}
 	enabled := profile.Plugins
-	enable(&enabled.PreEnqueue, names.SchedulingGates)
+	enable(&enabled.PreEnqueue, names.SchedulingGates, preemptionName)
 	enable(&enabled.QueueSort, names.PrioritySort)
 	enable(&enabled.Filter, names.NodeName)
 	factories := plugins.NewInTreeRegistry()
@@ -92,14 +92,16 @@ func build(plugin *schedulerplugin.Plugin, view, machine views.ClusterView) (fra
 		default:
 			registry[views.Prefix+p.name] = views.LocalOnly(p.name, factories[p.name])
 		}
-		profile.PluginConfig = append(profile.PluginConfig, renamed(profile.PluginConfig, p.name)...)
+		profile.PluginConfig = append(profile.PluginConfig, renamed(profile.PluginConfig, p.name, views.Prefix+p.name)...)
 		enableAt(enabled, p.points, views.Prefix+p.name, p.weight)
 	}
 	for _, set := range []*config.PluginSet{&enabled.PreFilter, &enabled.Filter, &enabled.PreScore, &enabled.Reserve, &enabled.PreBind, &enabled.Bind} {
 		enable(set, schedulerplugin.Name)
 	}
 	enabled.Score.Enabled = append(enabled.Score.Enabled, config.Plugin{Name: schedulerplugin.Name, Weight: ownWeight})
-	enable(&enabled.PostFilter, names.DefaultPreemption)
+	registry[preemptionName] = newPreemption(plugin, factories[names.DefaultPreemption])
+	profile.PluginConfig = append(profile.PluginConfig, renamed(profile.PluginConfig, names.DefaultPreemption, preemptionName)...)
+	enable(&enabled.PostFilter, preemptionName)
 	return registry, profile, nil
 }
 
@@ -127,10 +129,10 @@ func enable(set *config.PluginSet, plugins ...string) {
 }
 
 // renamed gives a wrapped plugin the arguments of the one inside.
-func renamed(all []config.PluginConfig, name string) []config.PluginConfig {
+func renamed(all []config.PluginConfig, name, to string) []config.PluginConfig {
 	for _, c := range all {
 		if c.Name == name {
-			return []config.PluginConfig{{Name: views.Prefix + name, Args: c.Args}}
+			return []config.PluginConfig{{Name: to, Args: c.Args}}
 		}
 	}
 	return nil

@@ -57,7 +57,7 @@ func New(ctx context.Context, client kubernetes.Interface, dynamicClient dynamic
 	if err != nil {
 		return nil, fmt.Errorf("building the scheduler: %w", err)
 	}
-	s.explainByPlace(client, registry)
+	s.explainByPlace(client, registry, plugin)
 	return s, nil
 }
 
@@ -86,14 +86,14 @@ func (s *Scheduler) Run(ctx context.Context) error {
 // clusterView leaves of a pod what is about targets: constraints on the labels that Targets give their virtual nodes.
 func clusterView(registry *target.Registry) func(*corev1.Pod, []fwk.NodeInfo) *corev1.Pod {
 	return func(pod *corev1.Pod, _ []fwk.NodeInfo) *corev1.Pod {
-		return delegate.ClusterView(pod, clusterKeys(registry))
+		return delegate.ClusterView(pod, schedulerplugin.ClusterKeys(registry))
 	}
 }
 
 // machineSpread leaves of the constraints that spread a pod those that are not about targets.
 func machineSpread(registry *target.Registry) func(*corev1.Pod, []fwk.NodeInfo) *corev1.Pod {
 	return func(pod *corev1.Pod, _ []fwk.NodeInfo) *corev1.Pod {
-		isClusterKey := clusterKeys(registry)
+		isClusterKey := schedulerplugin.ClusterKeys(registry)
 		view := *pod
 		view.Spec.TopologySpreadConstraints = nil
 		for _, c := range pod.Spec.TopologySpreadConstraints {
@@ -103,14 +103,4 @@ func machineSpread(registry *target.Registry) func(*corev1.Pod, []fwk.NodeInfo) 
 		}
 		return &view
 	}
-}
-
-// clusterKeys asks the same question as the making of a delegate does, so that a constraint is decided in one place.
-func clusterKeys(registry *target.Registry) func(string) bool {
-	targets := registry.List()
-	labels := make([]map[string]string, len(targets))
-	for i, t := range targets {
-		labels[i] = t.Spec().Labels
-	}
-	return func(key string) bool { return delegate.IsClusterKey(key, labels...) }
 }
