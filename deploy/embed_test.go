@@ -48,8 +48,8 @@ func TestEveryCRDHasThePrinterColumnsThatUsersRead(t *testing.T) {
 		"Target": {
 			"Ready", "Nodes", "Free CPU", "Free Memory", "Price/core-h", "gCO2e/kWh", "Pods", "Reason", "Version", "Age",
 		},
-		"PlacementPolicy":        {"Mode", "Valid", "Age"},
-		"ClusterPlacementPolicy": {"Mode", "Valid", "Age"},
+		"PlacementPolicy":        {"Mode", "Valid", "Effective", "Age"},
+		"ClusterPlacementPolicy": {"Mode", "Valid", "Effective", "Age"},
 	}
 	got := map[string][]string{}
 	objects, err := CRDs()

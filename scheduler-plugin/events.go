@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 )
@@ -15,8 +16,8 @@ func (p *Plugin) EventsToRegister(context.Context) ([]fwk.ClusterEventWithHint, 
 	return []fwk.ClusterEventWithHint{
 		{Event: fwk.ClusterEvent{Resource: fwk.Node, ActionType: fwk.Add | fwk.UpdateNodeLabel | fwk.UpdateNodeTaint | fwk.UpdateNodeCondition}},
 		{Event: fwk.ClusterEvent{Resource: fwk.EventResource("targets.v1alpha1.spillway.dev"), ActionType: fwk.Add | fwk.Update}, QueueingHintFn: whenSpecChanged},
-		{Event: fwk.ClusterEvent{Resource: fwk.EventResource("placementpolicies.v1alpha1.spillway.dev"), ActionType: fwk.All}},
-		{Event: fwk.ClusterEvent{Resource: fwk.EventResource("clusterplacementpolicies.v1alpha1.spillway.dev"), ActionType: fwk.All}},
+		{Event: fwk.ClusterEvent{Resource: fwk.EventResource("placementpolicies.v1alpha1.spillway.dev"), ActionType: fwk.All}, QueueingHintFn: whenPolicyChanged},
+		{Event: fwk.ClusterEvent{Resource: fwk.EventResource("clusterplacementpolicies.v1alpha1.spillway.dev"), ActionType: fwk.All}, QueueingHintFn: whenPolicyChanged},
 	}, nil
 }
 
@@ -31,4 +32,20 @@ func whenSpecChanged(_ klog.Logger, _ *corev1.Pod, old, now any) (fwk.QueueingHi
 		return fwk.Queue, nil
 	}
 	return fwk.QueueSkip, nil
+}
+
+// whenPolicyChanged keeps what a policy's conditions say about targets from waking all pods that wait. That a new spec has
+// been read shows in observedGeneration: the event of the spec itself may come before that.
+func whenPolicyChanged(logger klog.Logger, pod *corev1.Pod, old, now any) (fwk.QueueingHint, error) {
+	was, known := old.(*unstructured.Unstructured)
+	is, exists := now.(*unstructured.Unstructured)
+	if known && exists && observed(was) != observed(is) {
+		return fwk.Queue, nil
+	}
+	return whenSpecChanged(logger, pod, old, now)
+}
+
+func observed(object *unstructured.Unstructured) int64 {
+	generation, _, _ := unstructured.NestedInt64(object.Object, "status", "observedGeneration") // 0 before the first status
+	return generation
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
@@ -105,6 +106,31 @@ func TestOnlyAChangedSpecWakesPods(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			hint, err := whenSpecChanged(klog.Background(), electedPod(), test.old, test.now)
+			require.NoError(t, err)
+			assert.Equal(t, test.want, hint)
+		})
+	}
+}
+
+func TestOnlyAPolicyThatIsReadAnewWakesPods(t *testing.T) {
+	at := func(generation, observed int64) *unstructured.Unstructured {
+		return &unstructured.Unstructured{Object: map[string]any{
+			"metadata": map[string]any{"generation": generation}, "status": map[string]any{"observedGeneration": observed}}}
+	}
+	tests := map[string]struct {
+		old, now any
+		want     fwk.QueueingHint
+	}{
+		"a new policy":                 {nil, at(1, 0), fwk.Queue},
+		"its first status":             {at(1, 0), at(1, 1), fwk.Queue},
+		"a changed spec":               {at(1, 1), at(2, 1), fwk.Queue},
+		"a changed spec that was read": {at(2, 1), at(2, 2), fwk.Queue},
+		"what it says of targets":      {at(2, 2), at(2, 2), fwk.QueueSkip},
+		"a policy that is gone":        {at(2, 2), nil, fwk.Queue},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			hint, err := whenPolicyChanged(klog.Background(), electedPod(), test.old, test.now)
 			require.NoError(t, err)
 			assert.Equal(t, test.want, hint)
 		})

@@ -83,8 +83,8 @@ func (w *waiting) watch(t *target.Target) {
 	}
 }
 
-// SignalsChanged wakes the pods that wait: a limit may have kept them from a place that is cheaper now.
-func (p *Plugin) SignalsChanged() { p.waiting.grown() }
+// Reconsider wakes the pods that wait, because something that a place was judged by has changed: a price, a policy.
+func (p *Plugin) Reconsider() { p.waiting.grown() }
 
 // grown makes all that wait due.
 func (w *waiting) grown() {

@@ -162,7 +162,8 @@ func (p *process) wirePods(ctx context.Context, mgr manager.Manager) error {
 	if err := plugin.FollowOwners(p.mirror.Pods()); err != nil {
 		return fmt.Errorf("watching where owners' pods are: %w", err)
 	}
-	p.registry.OnSignals(plugin.SignalsChanged)
+	p.registry.OnSignals(plugin.Reconsider)
+	p.policies.OnDelete(plugin.Reconsider)
 	p.registry.AddListener(plugin)
 	p.registry.AddListener(p.mirror)
 	p.registry.AddListener(forgetting{p.follower})

@@ -122,9 +122,13 @@ func CheckTarget(t *v1alpha1.Target) []Finding {
 	return findings
 }
 
-// CheckPolicy is about the condition Valid of a PlacementPolicy or ClusterPlacementPolicy; object is as kubectl names it.
+// CheckPolicy is about the conditions of a PlacementPolicy or ClusterPlacementPolicy: whether it is Valid, and then whether
+// it is Effective, where that is known; object is as kubectl names it.
 func CheckPolicy(object string, conditions []metav1.Condition) Finding {
 	f := checkCondition("Policy "+object, meta.FindStatusCondition(conditions, v1alpha1.ConditionValid))
+	if effect := meta.FindStatusCondition(conditions, v1alpha1.ConditionEffective); f.OK && effect != nil {
+		f = checkCondition("Policy "+object, effect)
+	}
 	if !f.OK {
 		f.Remedy = fmt.Sprintf(remedyPolicy, object)
 	}

@@ -108,3 +108,27 @@ func lease(name string, age time.Duration) coordinationv1.Lease {
 	return coordinationv1.Lease{ObjectMeta: metav1.ObjectMeta{Name: name},
 		Spec: coordinationv1.LeaseSpec{RenewTime: &metav1.MicroTime{Time: now.Add(-age)}}}
 }
+
+func TestCheckPolicy(t *testing.T) {
+	valid := condition(v1alpha1.ConditionValid, metav1.ConditionTrue, "Compiled", "pods are placed by it")
+	tests := map[string]struct {
+		conditions []metav1.Condition
+		ok         bool
+		detail     string
+	}{
+		"a policy that nobody has read":      {nil, false, "has not been reported yet"},
+		"a valid policy":                     {[]metav1.Condition{valid}, true, "pods are placed by it"},
+		"a policy that lets pods burst":      {[]metav1.Condition{valid, condition(v1alpha1.ConditionEffective, metav1.ConditionTrue, "TargetsMatch", "2 of 2")}, true, "2 of 2"},
+		"a policy that excludes all targets": {[]metav1.Condition{valid, condition(v1alpha1.ConditionEffective, metav1.ConditionFalse, "NoTargetMatches", "none")}, false, "NoTargetMatches: none"},
+		"an invalid one says that first": {[]metav1.Condition{condition(v1alpha1.ConditionEffective, metav1.ConditionFalse, "NoTargets", "none"),
+			condition(v1alpha1.ConditionValid, metav1.ConditionFalse, "Invalid", "bad")}, false, "Invalid: bad"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			f := report.CheckPolicy("placementpolicy p", test.conditions)
+			assert.Equal(t, test.ok, f.OK)
+			assert.Equal(t, test.detail, f.Detail)
+			assert.Equal(t, test.ok, f.Remedy == "")
+		})
+	}
+}

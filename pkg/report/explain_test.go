@@ -18,6 +18,8 @@ func TestWriteExplanation(t *testing.T) {
 	plain.Namespace, plain.Name, plain.Spec.NodeName, plain.Status.Phase = "plain", "web", "source-1", corev1.PodRunning
 	omitted := record("heata", heata(), cloud())
 	omitted.Omitted = 12
+	stays := heata()
+	stays.Sticky, stays.Scores.Cost = true, "0.9615"
 	byHand := elected("by-hand")
 	byHand.Spec.NodeName = "source-2"
 	unreachable := "cloud: target unreachable: https://cloud.example does not answer (dial tcp; refused): check the network; " +
@@ -28,6 +30,7 @@ func TestWriteExplanation(t *testing.T) {
 		golden string
 	}{
 		"a pod that burst":                      {placed(t, "web", record("heata", heata(), cloud(), refused(local(), "2 Insufficient cpu"))), allowed, "explain-burst"},
+		"a pod that went where its owner's are": {placed(t, "web", record("heata", stays, cloud())), allowed, "explain-stays"},
 		"a pod that stayed":                     {placed(t, "web", record("", local(), heata(), cloud())), allowed, "explain-local"},
 		"a record that leaves places out":       {placed(t, "web", omitted), allowed, "explain-omitted"},
 		"a pending pod, place by place":         {pending("big", "0/4 places fit: "+unreachable), allowed, "explain-pending"},

@@ -115,6 +115,9 @@ func why(r placement.Record) string {
 		return whyLocalFirst
 	}
 	s := best.Scores
+	if best.Sticky {
+		return fmt.Sprintf(whyStays, s.Total, s.Cost, s.Carbon, s.Capacity, next.Name, next.Scores.Total) + localRefusal(r)
+	}
 	return fmt.Sprintf(whyBest, feasible, s.Total, s.Cost, s.Carbon, s.Capacity, next.Name, next.Scores.Total) + localRefusal(r)
 }
 

@@ -6,6 +6,7 @@ const (
 	whyOnlyFit    = "the only one of %d places that takes it"
 	whyLocalFirst = "local nodes have room and come first (mode LocalFirst)"
 	whyBest       = "best of %d: total %d (cost %s, carbon %s, capacity %s), next %s with %d"
+	whyStays      = "its owner's pods are there already, and no other place is better by more than the policy's tolerance: total %d (cost %s, carbon %s, capacity %s), next %s with %d"
 	whyLocalFull  = "; local: %s"
 	whyNoRecord   = "it was bound without Spillway's scheduler, so there is no record of other places"
 	whyWaiting    = "the scheduler has not looked at it yet"

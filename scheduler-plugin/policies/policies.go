@@ -23,6 +23,7 @@ type Store struct {
 	mu      sync.RWMutex
 	known   map[types.NamespacedName]compiled // a cluster policy has no namespace
 	builtIn *placement.Policy
+	deleted []func()
 }
 
 type compiled struct {
@@ -86,11 +87,22 @@ func (s *Store) Set(key types.NamespacedName, spec v1alpha1.PlacementPolicySpec)
 	return policy, err
 }
 
+// OnDelete adds a function that is called when a policy has been forgotten: pods that waited for what it allows are placed
+// by another now. All are added before the first policy.
+func (s *Store) OnDelete(do func()) { s.deleted = append(s.deleted, do) }
+
 // Delete forgets a policy.
 func (s *Store) Delete(key types.NamespacedName) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
+	_, known := s.known[key]
 	delete(s.known, key)
+	s.mu.Unlock()
+	if !known {
+		return
+	}
+	for _, do := range s.deleted {
+		do()
+	}
 }
 
 func displayName(key types.NamespacedName) string {

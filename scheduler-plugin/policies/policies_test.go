@@ -98,7 +98,15 @@ func TestAPolicyThatIsCorrectedOrDeletedIsForgotten(t *testing.T) {
 	policy, err := store.For(pod)
 	require.NoError(t, err)
 	assert.Equal(t, v1alpha1.ModeAny, policy.Mode)
+	deletions := 0
+	store.OnDelete(func() {
+		_, err := store.For(pod)
+		require.NoError(t, err, "who is told may ask at once")
+		deletions++
+	})
 	store.Delete(key)
+	store.Delete(key)
+	assert.Equal(t, 1, deletions)
 	policy, err = store.For(pod)
 	require.NoError(t, err)
 	assert.Equal(t, placement.BuiltIn().Name, policy.Name)
