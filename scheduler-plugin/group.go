@@ -70,7 +70,7 @@ func (p *Plugin) view(key groups.Key, size int, self types.UID, pods []*corev1.P
 	v := groups.View{Key: key, Size: size, Self: self, Members: make([]groups.Member, len(pods))}
 	unbound := map[types.UID]bool{}
 	for i, pod := range pods {
-		v.Members[i] = groups.Member{UID: pod.UID, Place: placeOf(pod)}
+		v.Members[i] = groups.Member{UID: pod.UID, Place: groupPlaceOf(pod)}
 		unbound[pod.UID] = pod.Spec.NodeName == ""
 	}
 	v.Attempt = p.groups.store.Of(key, func(uid types.UID) bool { return unbound[uid] })
@@ -157,8 +157,8 @@ func (g *grouped) seatOf(uid types.UID, place string) *groups.Seat {
 	return nil
 }
 
-// placeOf a bound pod, as groups have it.
-func placeOf(pod *corev1.Pod) string {
+// groupPlaceOf a bound pod, as groups have it.
+func groupPlaceOf(pod *corev1.Pod) string {
 	if pod.Spec.NodeName == "" || strings.HasPrefix(pod.Spec.NodeName, v1alpha1.VirtualNodePrefix) {
 		return pod.Spec.NodeName
 	}

@@ -30,7 +30,7 @@ func (p *Plugin) reserveGroup(state fwk.CycleState, pod *corev1.Pod, nodeName st
 	}
 	g := c.group
 	if g.role == groups.Leads {
-		place := placeOf(&corev1.Pod{Spec: corev1.PodSpec{NodeName: nodeName}})
+		place := groupPlaceOf(&corev1.Pod{Spec: corev1.PodSpec{NodeName: nodeName}})
 		if err := p.hold(place, g.seats[place], pod); err != nil {
 			return fwk.AsStatus(fmt.Errorf("reserving room for group %s: %w", g.key, err))
 		}
