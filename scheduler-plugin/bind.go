@@ -39,6 +39,7 @@ func (p *Plugin) Bind(ctx context.Context, state fwk.CycleState, pod *corev1.Pod
 		return fwk.AsStatus(fmt.Errorf("binding to %s: %w", nodeName, err))
 	}
 	p.waiting.remove(pod.UID)
+	p.groupBound(c, pod)
 	klog.FromContext(ctx).V(2).Info("bound pod", "pod", klog.KObj(pod), "node", nodeName)
 	return nil
 }

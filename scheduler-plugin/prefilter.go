@@ -14,7 +14,7 @@ import (
 
 // PreFilter decides who may go where: whether the pod may leave the source at all, by which policy, and whether a delegate
 // that exists already ties it to one target.
-func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, _ []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
+func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	growths := p.waiting.now()
 	policy, err := p.Policies.For(pod)
 	if err != nil {
@@ -39,7 +39,10 @@ func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.
 	if fenced := p.fences.get(pod.UID); fenced != "" {
 		c.fence = fenced
 	}
-	if c.remote == "" && p.preemptsFirst(policy, pod, c.fence) {
+	if reason := p.joinGroup(c, pod, nodes); reason != "" {
+		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, reason)
+	}
+	if c.remote == "" && c.group == nil && p.preemptsFirst(policy, pod, c.fence) {
 		c.localOnly = reasonPreemptsFirst
 	}
 	c.homes = p.homesOf(pod)

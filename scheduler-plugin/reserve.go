@@ -26,6 +26,9 @@ func (p *Plugin) Reserve(_ context.Context, state fwk.CycleState, pod *corev1.Po
 	if c, err := cycleOf(state); err == nil {
 		p.batch.complete(c)
 	}
+	if status := p.reserveGroup(state, pod, nodeName); !status.IsSuccess() {
+		return status
+	}
 	found, room, status := p.chosen(state, nodeName)
 	if room == nil {
 		return status
@@ -44,6 +47,7 @@ func (p *Plugin) Reserve(_ context.Context, state fwk.CycleState, pod *corev1.Po
 // Unreserve gives the room back and deletes a delegate that was created. One that cannot be confirmed deleted fences the
 // pod: it may go nowhere else, or it might run twice.
 func (p *Plugin) Unreserve(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, nodeName string) {
+	defer p.leaveGroup(state, pod) // when nothing of the pod is left there
 	found, room, _ := p.chosen(state, nodeName)
 	if room == nil || found.delegate == nil {
 		return

@@ -7,6 +7,13 @@ const (
 	reasonNamespaceClosed = "namespace %s does not allow bursting: label it spillway.dev/burst=enabled"
 	reasonDelegateEnding  = "its delegate there is still being deleted"
 	reasonFenced          = "its delegate is in %s"
+	reasonGroupElsewhere  = "its group %s is in %s"
+	reasonGroupOver       = "the attempt of group %s is over"
+	reasonOtherNode       = "group %s has node %s for it"
+	reasonOneOfGroup      = "pod %s of the group: %s"
+	reasonMember          = "%s: pod %s: %s" // the place, the pod, why
+	reasonGaveUp          = "gave up before its group was complete"
+	reasonPodGone         = "pod %s was deleted"
 	reasonPreemptsFirst   = "by its policy the pod first evicts local pods of lower priority (preemption: BeforeBurst)"
 	reasonNoTarget        = "its Target does not exist any more"
 	reasonCordoned        = "its virtual node is cordoned: kubectl uncordon %s opens it"
