@@ -8,6 +8,7 @@ const (
 	reasonDelegateEnding  = "its delegate there is still being deleted"
 	reasonFenced          = "its delegate is in %s"
 	reasonPreemptsFirst   = "by its policy the pod first evicts local pods of lower priority (preemption: BeforeBurst)"
+	reasonDownAsAsked     = "down, as asked"
 	reasonNoTarget        = "its Target does not exist any more"
 	reasonCordoned        = "its virtual node is cordoned: kubectl uncordon %s opens it"
 	reasonNamespaceNotFor = "its Target's namespaces.selector does not admit namespace %s"
