@@ -1,7 +1,6 @@
 package review
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -39,8 +38,10 @@ func (c *Controller) understand(r *v1alpha1.PlacementReview) (*question, error) 
 	if s := q.pod.Spec.SchedulerName; s != v1alpha1.SchedulerName {
 		return nil, refuse(ReasonNotElected, saysScheduler, s)
 	}
-	if why := c.Asked.MayLeave(q.pod); why != "" { // such a pod's events would not name a target either
-		return nil, refuse(ReasonNotElected, "%s", why)
+	if r.Spec.Template != nil { // the namespace's admission would not elect it, so its events would name no target
+		if why := c.Asked.MayLeave(q.pod); why != "" {
+			return nil, refuse(ReasonNotElected, "%s", why)
+		}
 	}
 	if w := r.Spec.WhatIf; w != nil {
 		return q, c.suppose(q, w)
@@ -72,9 +73,7 @@ func (c *Controller) findPod(q *question, r *v1alpha1.PlacementReview) error {
 // that. Whether its namespace allows that is looked at as for any pod.
 func fromTemplate(r *v1alpha1.PlacementReview) (*corev1.Pod, error) {
 	template := corev1.PodTemplateSpec{}
-	decoder := json.NewDecoder(bytes.NewReader(r.Spec.Template.Raw))
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&template); err != nil {
+	if err := json.Unmarshal(r.Spec.Template.Raw, &template); err != nil { // unknown fields may be a newer API server's
 		return nil, refuse(ReasonTemplateInvalid, saysNoTemplate, err)
 	}
 	switch {
