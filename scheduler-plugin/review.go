@@ -75,7 +75,11 @@ func (p *Plugin) Placement(state fwk.CycleState, winner string, refused map[stri
 			}
 		}
 	}
-	return c.record(winner, placement.Count(local), metav1.NewTime(p.now())), nil
+	localRefusals := placement.Count(local)
+	if down := c.review.down(placement.LocalName); down != "" {
+		localRefusals = down
+	}
+	return c.record(winner, localRefusals, metav1.NewTime(p.now())), nil
 }
 
 func (p *Plugin) refusedByView(c *cycle, name string, status *fwk.Status) *place {

@@ -51,13 +51,15 @@ func (e Explanation) WithAnswer(status v1alpha1.PlacementReviewStatus) (Explanat
 
 func writeAnswer(b *bytes.Buffer, e Explanation) {
 	if len(e.Supposed) > 0 {
-		fmt.Fprintf(b, "Supposing that %s:\n", oneLine(strings.Join(e.Supposed, ", and ")))
+		fmt.Fprintf(b, "Supposing that %s:\n", oneLine(strings.Join(e.Supposed, "; that ")))
 	}
 	if e.Record == nil {
 		writeRefusals(b, e)
 		return
 	}
 	switch r := e.Record; {
+	case e.Winner == "" && len(e.Supposed) == 0:
+		fmt.Fprintf(b, "No place takes it now: 0/%d places fit. It is tried again whenever something changes.\n", len(r.Places))
 	case e.Winner == "":
 		fmt.Fprintf(b, "No place would take it: 0/%d places fit.\n", len(r.Places))
 	case e.Winner == placement.LocalName:
