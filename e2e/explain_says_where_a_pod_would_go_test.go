@@ -64,7 +64,7 @@ func TestAPendingPodIsExplainedLive(t *testing.T) {
 	assert.Empty(t, e.Winner)
 	assert.Equal(t, "4 Insufficient cpu", placeIn(e, "heata").Reason)
 	assert.Equal(t, "2 Insufficient cpu", placeIn(e, "local").Reason)
-	assert.Equal(t, "0.203", placeIn(e, "heata").CostPerHour)
+	assert.Equal(t, "0.2", placeIn(e, "heata").CostPerHour)
 	assert.NotEmpty(t, e.Hints)
 	text, err := s.spillway("", "explain", "pod", "waits", "-n", s.name)
 	require.NoError(t, err, text)

@@ -22,6 +22,7 @@ const podRefused = "PodRefused"
 // answer.
 func (e Explanation) WithAnswer(status v1alpha1.PlacementReviewStatus) (Explanation, error) {
 	e.Live, e.Winner, e.Supposed, e.Elected = true, status.Winner, status.Supposed, true
+	e.Record, e.Why, e.Refusals, e.Hints = nil, "", nil, nil // of the last try
 	answered := meta.FindStatusCondition(status.Conditions, v1alpha1.ConditionAnswered)
 	switch {
 	case answered == nil:

@@ -20,17 +20,17 @@ type Explanation struct {
 	Phase     string `json:"phase,omitempty"`
 	Elected   bool   `json:"elected"`
 	// Place is a target's name or "local"; empty while the pod is pending.
-	Place  string            `json:"place,omitempty"`
-	Node   string            `json:"node,omitempty"`
-	Why    string            `json:"why,omitempty"`
+	Place string `json:"place,omitempty"`
+	Node  string `json:"node,omitempty"`
+	Why   string `json:"why,omitempty"`
 	// Live says that Record is what would happen now, if what is Supposed were so; Winner is the place that would take the
 	// pod, empty when none would.
 	Live     bool     `json:"live,omitempty"`
 	Winner   string   `json:"winner,omitempty"`
 	Supposed []string `json:"supposed,omitempty"`
 	// NotLive is why the Refusals are those of the pod's last try.
-	NotLive string `json:"notLive,omitempty"`
-	Record *placement.Record `json:"record,omitempty"`
+	NotLive string            `json:"notLive,omitempty"`
+	Record  *placement.Record `json:"record,omitempty"`
 	// Refusals are the reasons of a pending pod's last try, place by place; Hints what to do.
 	Refusals []Refusal `json:"refusals,omitempty"`
 	Hints    []string  `json:"hints,omitempty"`

@@ -45,7 +45,7 @@ func WriteExplanation(out io.Writer, e Explanation) error {
 func writeRefusals(b *bytes.Buffer, e Explanation) {
 	b.WriteString("No place takes it now. It is tried again whenever something changes.\n")
 	if e.NotLive != "" {
-		fmt.Fprintf(b, "These are the reasons of its last try: %s.\n", oneLine(e.NotLive))
+		fmt.Fprintf(b, "It could not be asked about now, so these are the reasons of its last try: %s.\n", oneLine(e.NotLive))
 	}
 	b.WriteString("\n")
 	t := table{header: []string{"PLACE", "REASON"}}
