@@ -40,7 +40,7 @@ func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.
 	if fenced := p.fences.get(pod.UID); fenced != "" && !review.anew() {
 		c.fence = fenced
 	}
-	if c.remote == "" && p.preemptsFirst(policy, pod, c.fence) {
+	if c.remote == "" && review == nil && p.preemptsFirst(policy, pod, c.fence) { // nobody is evicted for a question
 		c.localOnly = reasonPreemptsFirst
 	}
 	c.homes = p.homesOf(pod)
