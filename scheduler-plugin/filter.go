@@ -29,7 +29,7 @@ func (p *Plugin) Filter(ctx context.Context, state fwk.CycleState, pod *corev1.P
 	if found.reason == "" {
 		return nil
 	}
-	p.waiting.add(pod, c.growths)
+	p.wake(c.review, pod, c.growths)
 	if found.Local {
 		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, found.reason)
 	}
@@ -54,9 +54,12 @@ func (p *Plugin) localPlace(ctx context.Context, c *cycle, pod *corev1.Pod, info
 		FreeShare: freeShare(info, c.request),
 		Labels:    labels.Set(info.Node().Labels),
 	}}
-	if c.fence != "" {
+	switch down := c.review.down(found.Name); {
+	case down != "":
+		found.reason = down
+	case c.fence != "":
 		found.reason = fmt.Sprintf(reasonFenced, c.fence)
-	} else {
+	default:
 		found.reason = c.policy.Admit(found.Place)
 	}
 	if found.reason == "" {
@@ -75,6 +78,7 @@ func (p *Plugin) remotePlace(ctx context.Context, c *cycle, pod *corev1.Pod, nod
 	}
 	found.Estimate = placement.EstimateFor(c.request, room.target.Signals())
 	for _, refuse := range []func() string{
+		func() string { return c.review.down(found.Name) },
 		func() string { return c.remote },
 		func() string { return fenced(c, node) },
 		func() string { return c.notWithGroup(node.Name) },
@@ -83,7 +87,7 @@ func (p *Plugin) remotePlace(ctx context.Context, c *cycle, pod *corev1.Pod, nod
 		func() string { return p.namespaceNotFor(room, pod.Namespace) },
 		func() string { return p.refusedBefore(pod, room) },
 		func() string { return c.policy.Admit(found.Place) },
-		func() string { return p.fits(ctx, c, room, pod, found) },
+		func() string { return unlessThere(c, room, pod, p.fits(ctx, c, room, pod, found)) },
 	} {
 		if found.reason = refuse(); found.reason != "" {
 			return found

@@ -15,34 +15,37 @@ import (
 // PreFilter decides who may go where: whether the pod may leave the source at all, by which policy, and whether a delegate
 // that exists already ties it to one target.
 func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
-	growths := p.waiting.now()
-	policy, err := p.Policies.For(pod)
+	growths, review := p.waiting.now(), reviewOf(state)
+	policy, err := p.policyFor(pod, review)
 	if err != nil {
-		p.waiting.add(pod, growths)
+		p.wake(review, pod, growths)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, err.Error())
 	}
 	c := &cycle{
 		policy:  policy,
+		review:  review,
 		shape:   shapeOf(pod),
 		growths: growths,
 		request: placement.RequestOf(pod),
 		remote:  p.mayLeave(pod),
 		places:  map[string]*place{},
 	}
-	if t, delegate := p.holder(pod.UID); t != nil {
+	if t, delegate := p.holder(pod.UID); t != nil && !review.anew() {
 		if delegate.DeletionTimestamp != nil {
-			p.waiting.add(pod, growths)
+			p.wake(review, pod, growths)
 			return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, t.Name()+": "+reasonDelegateEnding)
 		}
 		c.fence, c.existing = t.NodeName(), delegate
 	}
-	if fenced := p.fences.get(pod.UID); fenced != "" {
+	if fenced := p.fences.get(pod.UID); fenced != "" && !review.anew() {
 		c.fence = fenced
 	}
-	if reason := p.joinGroup(c, pod, nodes); reason != "" {
-		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, reason)
+	if !review.anew() {
+		if reason := p.joinGroup(c, pod, nodes); reason != "" {
+			return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, reason)
+		}
 	}
-	if c.remote == "" && c.group == nil && p.preemptsFirst(policy, pod, c.fence) {
+	if c.remote == "" && c.group == nil && review == nil && p.preemptsFirst(policy, pod, c.fence) { // nobody is evicted for a question
 		c.localOnly = reasonPreemptsFirst
 	}
 	c.homes = p.homesOf(pod)

@@ -22,7 +22,9 @@ func (p *Plugin) PreScore(ctx context.Context, state fwk.CycleState, pod *corev1
 		return fwk.AsStatus(err)
 	}
 	unasked := p.judgeUnasked(ctx, c, pod, nodes)
-	p.batch.keep(c, views.LocalRefusals(state), unasked)
+	if c.review == nil {
+		p.batch.keep(c, views.LocalRefusals(state), unasked)
+	}
 	places := make([]placement.Place, 0, len(nodes))
 	position := make(map[string]int, len(nodes)) // of each node's place
 	local := -1

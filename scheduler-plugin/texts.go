@@ -15,6 +15,7 @@ const (
 	reasonGaveUp          = "gave up before its group was complete"
 	reasonPodGone         = "pod %s was deleted"
 	reasonPreemptsFirst   = "by its policy the pod first evicts local pods of lower priority (preemption: BeforeBurst)"
+	reasonDownAsAsked     = "down, as asked"
 	reasonNoTarget        = "its Target does not exist any more"
 	reasonCordoned        = "its virtual node is cordoned: kubectl uncordon %s opens it"
 	reasonNamespaceNotFor = "its Target's namespaces.selector does not admit namespace %s"
