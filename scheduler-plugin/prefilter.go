@@ -14,7 +14,7 @@ import (
 
 // PreFilter decides who may go where: whether the pod may leave the source at all, by which policy, and whether a delegate
 // that exists already ties it to one target.
-func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, _ []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
+func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
 	growths := p.waiting.now()
 	policy, err := p.Policies.For(pod)
 	if err != nil {
@@ -29,15 +29,9 @@ func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.
 		remote:  p.mayLeave(pod),
 		places:  map[string]*place{},
 	}
-	if t, delegate := p.holder(pod.UID); t != nil {
-		if delegate.DeletionTimestamp != nil {
-			p.waiting.add(pod, growths)
-			return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, t.Name()+": "+reasonDelegateEnding)
-		}
-		c.fence, c.existing = t.NodeName(), delegate
-	}
-	if fenced := p.fences.get(pod.UID); fenced != "" {
-		c.fence = fenced
+	if refusal := p.tie(c, pod, nodes); refusal != "" {
+		p.waiting.add(pod, growths)
+		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, refusal)
 	}
 	if c.remote == "" && p.preemptsFirst(policy, pod, c.fence) {
 		c.localOnly = reasonPreemptsFirst

@@ -6,6 +6,7 @@ const (
 	reasonNotAdmitted     = "the pod lacks the label spillway.dev/elected, which admission sets: check that deploy/admission is installed, and create the pod again"
 	reasonNamespaceClosed = "namespace %s does not allow bursting: label it spillway.dev/burst=enabled"
 	reasonDelegateEnding  = "its delegate there is still being deleted"
+	reasonHeld            = "%s may have a delegate of this pod (%s): the pod waits for that target, because elsewhere it might run twice; to give that delegate up, delete the pod"
 	reasonFenced          = "its delegate is in %s"
 	reasonPreemptsFirst   = "by its policy the pod first evicts local pods of lower priority (preemption: BeforeBurst)"
 	reasonNoTarget        = "its Target does not exist any more"
@@ -19,4 +20,12 @@ const (
 	reasonCreating        = "refused the delegate: %w"
 	reasonNoNamespace     = "no namespace %s, and its Target does not allow to create it: create it there, or set spec.namespaces.create"
 	reasonNoLongerBest    = "the place of the pod before it is no longer the best"
+)
+
+// What the pod condition of markType says.
+const (
+	reasonUnconfirmed  = "DelegateNotTakenBack"
+	messageUnconfirmed = "%s may have a delegate of this pod, which could not be taken back: the pod waits for that target, because elsewhere it might run twice"
+	reasonConfirmed    = "DelegateConfirmed"
+	messageConfirmed   = "nothing of this pod is left in %s that is not known"
 )
