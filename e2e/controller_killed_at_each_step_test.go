@@ -108,6 +108,8 @@ func TestAControllerThatIsToldToStopFinishesWhatItHasBegun(t *testing.T) {
 
 func TestADelegateThatCannotBeTakenBackHoldsItsPodAlsoAfterARestart(t *testing.T) {
 	c := givenCrashing(t)
+	c.createElected("first") // the namespace is there from here on
+	c.expectRunningOn("first", spare.name)
 	shut := make(chan struct{})
 	c.target.stopAt(stop{http.MethodPost, "/" + c.name + "/pods", beforeAnswer, func() {
 		c.target.setShut(true)
@@ -135,6 +137,7 @@ func TestADelegateThatCannotBeTakenBackHoldsItsPodAlsoAfterARestart(t *testing.T
 	c.target.setShut(false)
 
 	c.expectOnce("lost")
+	c.expectRunningOn("lost", spare.name)
 	c.expectPod("lost", "without a mark", func(pod *corev1.Pod) bool { return !podConditionIs(pod, mark, corev1.ConditionTrue) })
 }
 
