@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/watch"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
@@ -139,6 +140,26 @@ func TestADelegateThatCannotBeTakenBackHoldsItsPodAlsoAfterARestart(t *testing.T
 	c.expectOnce("lost")
 	c.expectRunningOn("lost", spare.name)
 	c.expectPod("lost", "without a mark", func(pod *corev1.Pod) bool { return !podConditionIs(pod, mark, corev1.ConditionTrue) })
+}
+
+func TestADelegateThatWaitsWhereItWouldBeRefusedTodayIsTakenBackAfterARestart(t *testing.T) {
+	c := givenCrashing(t)
+	require.NoError(t, clusters.Stop(t.Context(), spare.name, "kube-scheduler"))
+	t.Cleanup(func() { require.NoError(t, clusters.Start(context.Background(), spare.name, "kube-scheduler")) })
+	pod := c.createElected("waits")
+	c.expectDelegate(spare, pod)
+	c.kill()
+	require.NoError(t, retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		if err := c.client.Get(t.Context(), client.ObjectKeyFromObject(c.spare), c.spare); err != nil {
+			return err
+		}
+		c.spare.Spec.Namespaces.Selector = &metav1.LabelSelector{MatchLabels: map[string]string{"team": "nobody"}}
+		return c.client.Update(t.Context(), c.spare)
+	}))
+	c.start()
+
+	c.expectRunningOn("waits", cloud.name)
+	c.expectOnce("waits")
 }
 
 // crashing is a space whose pods prefer a target that, like the source, is reached by the controller through a gate.
