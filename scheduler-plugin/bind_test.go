@@ -22,6 +22,9 @@ import (
 )
 
 func TestBind(t *testing.T) {
+	patience := bindBackoff.Duration
+	bindBackoff.Duration = time.Millisecond
+	t.Cleanup(func() { bindBackoff.Duration = patience })
 	pods := schema.GroupResource{Resource: "pods"}
 	lost := apierrors.NewInternalError(assert.AnError)
 	conflict := apierrors.NewConflict(pods, "web", assert.AnError)
@@ -33,14 +36,17 @@ func TestBind(t *testing.T) {
 		now       *corev1.Pod // as the API server has it
 		wantTries int
 		wantError bool
+		wantMaybe bool // bound
 	}{
-		"a binding is posted once":                                     {answers: []error{nil}, wantTries: 1},
-		"a lost answer is asked for again":                             {answers: []error{lost, nil}, wantTries: 2},
-		"a conflict after a lost answer was that binding":              {answers: []error{lost, conflict}, now: on("spillway-cloud"), wantTries: 2},
-		"a conflict after a lost answer with a pod bound elsewhere":    {answers: []error{lost, conflict}, now: on("worker-a"), wantTries: 2, wantError: true},
-		"a conflict after a lost answer with another pod of that name": {answers: []error{lost, conflict}, now: replaced, wantTries: 2, wantError: true},
-		"a conflict at once is somebody else's binding":                {answers: []error{conflict}, now: on("spillway-cloud"), wantTries: 1, wantError: true},
-		"an answer is final":                                           {answers: []error{apierrors.NewForbidden(pods, "web", assert.AnError)}, wantTries: 1, wantError: true},
+		"a binding is posted once":                                       {answers: []error{nil}, wantTries: 1},
+		"a lost answer is asked for again":                               {answers: []error{lost, nil}, wantTries: 2},
+		"a conflict after a lost answer was that binding":                {answers: []error{lost, conflict}, now: on("spillway-cloud"), wantTries: 2},
+		"a conflict after a lost answer with a pod bound elsewhere":      {answers: []error{lost, conflict}, now: on("worker-a"), wantTries: 2, wantError: true},
+		"a conflict after a lost answer with another pod of that name":   {answers: []error{lost, conflict}, now: replaced, wantTries: 2, wantError: true},
+		"a conflict at once with a pod bound there is another process's": {answers: []error{conflict}, now: on("spillway-cloud"), wantTries: 1},
+		"a conflict at once is somebody else's binding":                  {answers: []error{conflict}, now: on("worker-a"), wantTries: 1, wantError: true},
+		"answers that are lost to the end leave it open":                 {answers: []error{lost, lost, lost, lost, lost, lost, lost}, wantTries: 7, wantError: true, wantMaybe: true},
+		"an answer is final":                                             {answers: []error{apierrors.NewForbidden(pods, "web", assert.AnError)}, wantTries: 1, wantError: true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -56,11 +62,15 @@ func TestBind(t *testing.T) {
 			p.handle.(*handle).client = client
 			p.waiting.add(electedPod(), p.waiting.now())
 			state := framework.NewCycleState()
-			state.Write(cycleKey, &cycle{policy: placement.BuiltIn(), places: map[string]*place{"spillway-cloud": {Place: placement.Place{Name: "cloud"}}}})
+			c := &cycle{policy: placement.BuiltIn(), places: map[string]*place{"spillway-cloud": {Place: placement.Place{Name: "cloud"}}}}
+			state.Write(cycleKey, c)
+			p.sends.begin(electedPod().UID, "cloud")
 
 			status := p.Bind(t.Context(), state, electedPod(), "spillway-cloud")
 			assert.Equal(t, test.wantTries, tries)
 			require.Equal(t, test.wantError, !status.IsSuccess(), "%v", status)
+			assert.Equal(t, test.wantMaybe, c.mayBeBound)
+			assert.Equal(t, test.wantError, p.Unsettled("cloud"), "until it is bound, or taken back")
 			if test.wantError {
 				assert.Contains(t, p.waiting.pods, electedPod().UID)
 				return

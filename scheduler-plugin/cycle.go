@@ -11,6 +11,7 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/spillway-dev/spillway/pkg/placement"
+	"github.com/spillway-dev/spillway/pkg/target"
 )
 
 const cycleKey fwk.StateKey = Name
@@ -37,7 +38,9 @@ type cycle struct {
 
 	localRefusals string // of an identical pod, where batching did not ask the local nodes
 
-	created *corev1.Pod // the delegate, once it exists
+	sent       *target.Target // where the pod was sent, once anything was
+	created    *corev1.Pod    // the delegate, once it exists
+	mayBeBound bool           // the answer to the binding was lost
 }
 
 // place is one node in one cycle.

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	fwk "k8s.io/kube-scheduler/framework"
 
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/delegate"
 	"github.com/spillway-dev/spillway/pkg/placement"
 	"github.com/spillway-dev/spillway/pkg/target"
@@ -77,6 +78,10 @@ func (p *Plugin) remotePlace(ctx context.Context, c *cycle, pod *corev1.Pod, nod
 		return found
 	}
 	found.Estimate = placement.EstimateFor(c.request, room.target.Signals())
+	if c.tied(node.Name) {
+		p.tiedPlace(c, room, pod, found)
+		return found
+	}
 	for _, refuse := range []func() string{
 		func() string { return c.review.down(found.Name) },
 		func() string { return c.remote },
@@ -84,7 +89,7 @@ func (p *Plugin) remotePlace(ctx context.Context, c *cycle, pod *corev1.Pod, nod
 		func() string { return c.notWithGroup(node.Name) },
 		func() string { return c.localOnly },
 		func() string { return unusable(room, pod, node) },
-		func() string { return p.namespaceNotFor(room, pod.Namespace) },
+		func() string { return p.namespaceNotFor(room.target.Spec(), pod.Namespace) },
 		func() string { return p.refusedBefore(pod, room) },
 		func() string { return c.policy.Admit(found.Place) },
 		func() string { return unlessThere(c, room, pod, p.fits(ctx, c, room, pod, found)) },
@@ -103,8 +108,8 @@ func fenced(c *cycle, node *corev1.Node) string {
 	return ""
 }
 
-func (p *Plugin) namespaceNotFor(r *room, namespace string) string {
-	declared := r.target.Spec().Namespaces.Selector
+func (p *Plugin) namespaceNotFor(spec *v1alpha1.TargetSpec, namespace string) string {
+	declared := spec.Namespaces.Selector
 	if declared == nil {
 		return ""
 	}
@@ -136,7 +141,7 @@ type alike struct {
 func (p *Plugin) misfit(ctx context.Context, c *cycle, r *room, pod *corev1.Pod, found *place) string {
 	if c.existing != nil && c.existing.Spec.NodeName != "" {
 		found.node, found.FreeShare = c.existing.Spec.NodeName, 1
-		return "" // it runs there already; its room is its own
+		return "" // it is there already; its room is its own
 	}
 	fit, err := r.dryrun.FitAlike(ctx, alike{c.shape, r.target.Object().Generation},
 		func() (*corev1.Pod, error) { return p.delegateFor(pod, r.target) })

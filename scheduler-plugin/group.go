@@ -58,7 +58,7 @@ func (p *Plugin) joinGroup(c *cycle, pod *corev1.Pod, nodes []fwk.NodeInfo) stri
 		g.local = g.attempt.Why[groups.Local]
 	case groups.Leads:
 		g.members, g.nodes = members[:size], localNodes(nodes)
-		if reason := p.tieToDelegates(c, g); reason != "" {
+		if reason := p.tieToDelegates(c, g, nodes); reason != "" {
 			return reason
 		}
 	}
@@ -77,14 +77,21 @@ func (p *Plugin) view(key groups.Key, size int, self types.UID, pods []*corev1.P
 	return v
 }
 
-// tieToDelegates ties a group to the target that has delegates of it, from before a restart or because one could not be
-// taken back. It returns why the group has to wait.
-func (p *Plugin) tieToDelegates(c *cycle, g *grouped) string {
+// tieToDelegates ties a group to the target that has delegates of it, from before a restart. It returns why the group has to
+// wait, which it does with each of its pods.
+func (p *Plugin) tieToDelegates(c *cycle, g *grouped, nodes []fwk.NodeInfo) string {
 	for _, member := range g.members {
 		if fenced := p.fences.get(member.UID); fenced != "" {
-			g.place = fenced
+			p.waiting.add(member, c.growths)
+			return fmt.Sprintf(reasonHeld, fenced, "it could not be taken back yet")
 		}
 		t, existing := p.holder(member.UID)
+		if t == nil {
+			if reason := p.held(member, c.policy, nodes); reason != "" {
+				p.waiting.add(member, c.growths)
+				return reason
+			}
+		}
 		switch {
 		case t == nil:
 		case existing.DeletionTimestamp != nil:

@@ -65,14 +65,16 @@ type Options struct {
 // Plugin is the scheduler plugin. It listens to the registry, to dry-run each target.
 type Plugin struct {
 	Options
-	handle   fwk.Handle
-	refusals *refusals
-	fences   *fences
-	groups   *grouping // from Factory on
-	waiting  *waiting
-	batch    batch
-	homes    *homes
-	cleared  *cleared
+	handle    fwk.Handle
+	refusals  *refusals
+	fences    *fences
+	sends     *sends
+	inherited inherited
+	groups    *grouping // from Factory on
+	waiting   *waiting
+	batch     batch
+	homes     *homes
+	cleared   *cleared
 
 	mu    sync.RWMutex
 	rooms map[string]*room // by target name
@@ -86,7 +88,7 @@ type room struct {
 
 // New returns the plugin; it must be added to the registry as a listener before the first target.
 func New(o Options) *Plugin {
-	p := &Plugin{Options: o, refusals: newRefusals(o.Clock), fences: newFences(),
+	p := &Plugin{Options: o, refusals: newRefusals(o.Clock), fences: newFences(), sends: newSends(),
 		homes: newHomes(o.Clock), cleared: newCleared(o.Clock), rooms: map[string]*room{}}
 	p.waiting = newWaiting(p.activate)
 	return p
@@ -137,6 +139,7 @@ func (p *Plugin) TargetAdded(t *target.Target) {
 		return
 	}
 	p.waiting.watch(t)
+	t.OnOpen(p.waiting.grown)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rooms[t.Name()] = &room{target: t, dryrun: d}
@@ -171,18 +174,6 @@ func (p *Plugin) roomNamed(node string) *room {
 	p.mu.RLock()
 	defer p.mu.RUnlock()
 	return p.rooms[strings.TrimPrefix(node, v1alpha1.VirtualNodePrefix)]
-}
-
-// holder finds the target that holds a delegate of this pod already, from before a restart or a failed attempt.
-func (p *Plugin) holder(uid types.UID) (*target.Target, *corev1.Pod) {
-	p.mu.RLock()
-	defer p.mu.RUnlock()
-	for _, r := range p.rooms {
-		if d := r.target.DelegateOf(uid); d != nil {
-			return r.target, d
-		}
-	}
-	return nil, nil
 }
 
 // now is the clock's, for records.

@@ -40,6 +40,7 @@ func (p *Plugin) PreBind(ctx context.Context, state fwk.CycleState, pod *corev1.
 	if err != nil {
 		return fwk.AsStatus(err)
 	}
+	c.sent = room.target
 	states, done := room.target.Await(pod.UID) // before the delegate exists, so that no state of it is missed
 	defer done()
 	ctx, cancel := context.WithTimeoutCause(ctx, reservationTimeout(room.target),
@@ -55,7 +56,6 @@ func (p *Plugin) PreBind(ctx context.Context, state fwk.CycleState, pod *corev1.
 		return status
 	}
 	p.refusals.forget(pod.UID)
-	p.fences.drop(pod.UID)
 	return nil
 }
 

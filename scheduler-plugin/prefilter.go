@@ -30,17 +30,11 @@ func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.
 		remote:  p.mayLeave(pod),
 		places:  map[string]*place{},
 	}
-	if t, delegate := p.holder(pod.UID); t != nil && !review.anew() {
-		if delegate.DeletionTimestamp != nil {
-			p.wake(review, pod, growths)
-			return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, t.Name()+": "+reasonDelegateEnding)
-		}
-		c.fence, c.existing = t.NodeName(), delegate
-	}
-	if fenced := p.fences.get(pod.UID); fenced != "" && !review.anew() {
-		c.fence = fenced
-	}
 	if !review.anew() {
+		if refusal := p.tie(c, pod, nodes); refusal != "" {
+			p.wake(review, pod, growths)
+			return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, refusal)
+		}
 		if reason := p.joinGroup(c, pod, nodes); reason != "" {
 			return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, reason)
 		}

@@ -61,23 +61,6 @@ func TestAPodWithoutUsablePolicyWaits(t *testing.T) {
 	assert.Contains(t, p.waiting.pods, electedPod().UID)
 }
 
-func TestAFencedPodMayOnlyGoToItsFence(t *testing.T) {
-	p, _ := newPlugin(t, map[string]labels.Set{"shop": {v1alpha1.LabelBurst: v1alpha1.BurstEnabled}})
-	p.fences.set(electedPod().UID, "spillway-cloud")
-	state := framework.NewCycleState()
-	_, status := p.PreFilter(t.Context(), state, electedPod(), nil)
-	require.True(t, status.IsSuccess(), "%v", status)
-	local := framework.NewNodeInfo()
-	local.SetNode(&corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: "worker-a"}})
-	refused := p.Filter(t.Context(), state, electedPod(), local)
-	assert.Equal(t, "its delegate is in spillway-cloud", refused.Message())
-	c, err := cycleOf(state)
-	require.NoError(t, err)
-	node := func(name string) *corev1.Node { return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name}} }
-	assert.Equal(t, "its delegate is in spillway-cloud", fenced(c, node("spillway-heata")))
-	assert.Empty(t, fenced(c, node("spillway-cloud")))
-}
-
 func TestAVirtualNodeWithoutTargetTakesNothing(t *testing.T) {
 	p, _ := newPlugin(t, map[string]labels.Set{"shop": {v1alpha1.LabelBurst: v1alpha1.BurstEnabled}})
 	state := framework.NewCycleState()

@@ -2,26 +2,28 @@ package schedulerplugin
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+	"github.com/spillway-dev/spillway/pkg/delegate"
 	"github.com/spillway-dev/spillway/pkg/target"
 )
 
 // takeBackTimeout bounds the deletion of a delegate that is taken back.
 const takeBackTimeout = 10 * time.Second
 
-// Reserve makes the delegate and takes its room in the target's dry run.
+// Reserve makes the delegate and takes its room in the target's dry run. From here on the pod counts as being on its way, so
+// whether the target may be sent to is asked once more: see target.SetOpen.
 func (p *Plugin) Reserve(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodeName string) *fwk.Status {
 	if c, err := cycleOf(state); err == nil {
 		p.batch.complete(c)
@@ -33,53 +35,71 @@ func (p *Plugin) Reserve(_ context.Context, state fwk.CycleState, pod *corev1.Po
 	if room == nil {
 		return status
 	}
-	made, err := p.delegateFor(pod, room.target)
-	if err != nil { // the Target has changed since Filter
+	c, err := cycleOf(state)
+	if err != nil {
+		return fwk.AsStatus(err)
+	}
+	p.sends.begin(pod.UID, room.target.Name())
+	if err := p.prepare(c, room.target, pod, found); err != nil {
 		return fwk.NewStatus(fwk.Unschedulable, room.target.Name()+": "+err.Error())
 	}
-	found.delegate = made
+	if found.node == "" {
+		return nil // its delegate waits there for a node
+	}
 	if err := room.dryrun.Assume(found.delegate, found.node); err != nil {
 		return fwk.AsStatus(fmt.Errorf("reserving room in target %s: %w", room.target.Name(), err))
 	}
 	return nil
 }
 
+// prepare makes the delegate, unless there is one.
+func (p *Plugin) prepare(c *cycle, t *target.Target, pod *corev1.Pod, found *place) (err error) {
+	if c.existing != nil {
+		found.delegate = c.existing
+		return nil
+	}
+	if reason, usable := t.Usable(); !usable { // any more
+		return errors.New(reason)
+	}
+	found.delegate, err = p.delegateFor(pod, t) // which fails if the Target has changed since Filter
+	return err
+}
+
 // Unreserve gives the room back and deletes a delegate that was created. One that cannot be confirmed deleted fences the
-// pod: it may go nowhere else, or it might run twice.
+// pod: it may go nowhere else, or it might run twice. A pod that may be bound keeps its delegate: the next cycle, if there
+// is one, finds it.
 func (p *Plugin) Unreserve(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, nodeName string) {
 	defer p.leaveGroup(state, pod) // when nothing of the pod is left there
-	found, room, _ := p.chosen(state, nodeName)
-	if room == nil || found.delegate == nil {
-		return
-	}
-	room.dryrun.Forget(found.delegate)
-	p.Follow.Release(ctx, room.target, found.delegate.Namespace, pod.UID)
 	c, err := cycleOf(state)
-	if err != nil || c.created == nil {
+	if err == nil && c.mayBeBound {
 		return
 	}
-	created := c.created
-	c.created = nil
+	defer p.sends.end(pod.UID)
+	if found, room, _ := p.chosen(state, nodeName); room != nil && found.delegate != nil {
+		room.dryrun.Forget(found.delegate)
+	}
+	if err != nil || c.sent == nil {
+		return
+	}
 	ctx = context.WithoutCancel(ctx)
-	if err := takeBack(ctx, room.target, created); err != nil {
-		klog.FromContext(ctx).Error(err, "delegate could not be taken back; the pod waits for its target", "pod", klog.KObj(pod), "target", room.target.Name())
-		p.fences.set(pod.UID, nodeName)
-		go p.lift(ctx, room.target, pod, created)
+	p.Follow.Release(ctx, c.sent, delegate.Namespace(c.sent.Spec().Namespaces, pod.Namespace), pod.UID)
+	if created := c.created; created != nil {
+		p.takeBackOrFence(ctx, c.sent, pod, created)
 	}
 }
 
-// lift tries to take the delegate back until that is confirmed, and then lets the pod go elsewhere.
-func (p *Plugin) lift(ctx context.Context, t *target.Target, pod, created *corev1.Pod) {
-	backoff := wait.Backoff{Duration: time.Second, Factor: 2, Cap: time.Minute, Steps: math.MaxInt32}
-	_ = wait.ExponentialBackoffWithContext(ctx, backoff, func(ctx context.Context) (bool, error) { // never gives up
-		adopted := p.fences.get(pod.UID) == ""
-		return adopted || takeBack(ctx, t, created) == nil, nil
-	})
-	p.fences.drop(pod.UID)
-	p.activate(map[string]*corev1.Pod{pod.Namespace + "/" + pod.Name: pod})
+func (p *Plugin) takeBackOrFence(ctx context.Context, t *target.Target, pod, created *corev1.Pod) {
+	err := takeBack(ctx, t, created)
+	if err == nil || !p.fences.set(pod.UID, t.Name()) {
+		return
+	}
+	klog.FromContext(ctx).Error(err, "delegate could not be taken back; the pod waits for its target", "pod", klog.KObj(pod), "target", t.Name())
+	p.markFence(ctx, t, pod)
+	go p.lift(ctx, t, pod, created)
 }
 
-// takeBack deletes a delegate at once: it has not run, or its source pod was never told that it does.
+// takeBack deletes a delegate, and fails until it is gone. One without a node goes at once; one with a node may run, and is
+// there until its kubelet says that it has ended.
 func takeBack(ctx context.Context, t *target.Target, created *corev1.Pod) error {
 	ctx, cancel := context.WithTimeout(ctx, takeBackTimeout)
 	defer cancel()
@@ -94,13 +114,21 @@ func takeBack(ctx context.Context, t *target.Target, created *corev1.Pod) error 
 		}
 		created = found
 	}
-	now := int64(0)
-	err := pods.Delete(ctx, created.Name, metav1.DeleteOptions{GracePeriodSeconds: &now,
-		Preconditions: &metav1.Preconditions{UID: &created.UID}})
+	answer := t.Client().CoreV1().RESTClient().Delete().Namespace(created.Namespace).Resource("pods").Name(created.Name).
+		Body(&metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &created.UID}}).Do(ctx)
+	err := answer.Error()
 	if apierrors.IsConflict(err) {
 		return nil // replaced by another pod, so it is gone
 	}
+	if left, _ := answer.Get(); err == nil && stillEnding(left) {
+		return errors.New(reasonDelegateEnding)
+	}
 	return client.IgnoreNotFound(err)
+}
+
+func stillEnding(left runtime.Object) bool {
+	pod, ok := left.(*corev1.Pod)
+	return ok && pod.DeletionGracePeriodSeconds != nil && *pod.DeletionGracePeriodSeconds > 0
 }
 
 // chosen returns the place and the room of a virtual node; a nil room for a local one, or with the status that says why.

@@ -6,6 +6,7 @@ const (
 	reasonNotAdmitted     = "the pod lacks the label spillway.dev/elected, which admission sets: check that deploy/admission is installed, and create the pod again"
 	reasonNamespaceClosed = "namespace %s does not allow bursting: label it spillway.dev/burst=enabled"
 	reasonDelegateEnding  = "its delegate there is still being deleted"
+	reasonHeld            = "%s may have a delegate of this pod (%s): the pod waits for that target, because elsewhere it might run twice; to give that delegate up, delete the pod"
 	reasonFenced          = "its delegate is in %s"
 	reasonGroupElsewhere  = "its group %s is in %s"
 	reasonGroupOver       = "the attempt of group %s is over"
@@ -27,4 +28,12 @@ const (
 	reasonCreating        = "refused the delegate: %w"
 	reasonNoNamespace     = "no namespace %s, and its Target does not allow to create it: create it there, or set spec.namespaces.create"
 	reasonNoLongerBest    = "the place of the pod before it is no longer the best"
+)
+
+// What a mark says: see marks.go.
+const (
+	reasonUnconfirmed  = "DelegateNotTakenBack"
+	messageUnconfirmed = "%s may have a delegate of this pod, which could not be taken back: the pod waits for that target, because elsewhere it might run twice"
+	reasonConfirmed    = "DelegateConfirmed"
+	messageConfirmed   = "nothing of this pod is left in %s that is not known"
 )

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,9 +16,11 @@ import (
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/follow"
+	"github.com/spillway-dev/spillway/pkg/mirror"
 	"github.com/spillway-dev/spillway/pkg/placement"
 	"github.com/spillway-dev/spillway/pkg/signal"
 	"github.com/spillway-dev/spillway/pkg/target"
+	schedulerplugin "github.com/spillway-dev/spillway/scheduler-plugin"
 )
 
 // follower lets packages that know targets use the follower, which does not.
@@ -40,6 +43,20 @@ func (s signalReader) Read(spec *v1alpha1.TargetSpec, now time.Time) (placement.
 		err = errors.New(strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 	return reading.Signals, reading.Status(), err
+}
+
+// sends puts together what the scheduler has on its way and what mirror and targets see.
+type sends struct {
+	plugin *schedulerplugin.Plugin
+	mirror *mirror.Mirror
+}
+
+var _ target.Sends = sends{}
+
+func (s sends) Unsettled(t *target.Target) bool {
+	return s.plugin.Unsettled(t.Name()) || slices.ContainsFunc(t.DelegateUIDs(), func(uid types.UID) bool {
+		return s.mirror.Waits(uid) && !s.plugin.Marked(uid)
+	})
 }
 
 func namespaceLabels(lister corelisters.NamespaceLister) func(string) (labels.Set, bool) {

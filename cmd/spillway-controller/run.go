@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -49,6 +51,7 @@ type process struct {
 	policies      *policies.Store
 	follower      *follow.Follower
 	mirror        *mirror.Mirror
+	plugin        *schedulerplugin.Plugin
 	scheduler     *profile.Scheduler
 	targets       client.Reader
 	nodes         corelisters.NodeLister
@@ -138,7 +141,7 @@ func (p *process) wirePods(ctx context.Context, mgr manager.Manager) error {
 	shipping := follower{p.follower}
 	informers := profile.NewInformers(p.client)
 	p.nodes, p.pods = informers.Core().V1().Nodes().Lister(), informers.Core().V1().Pods().Lister()
-	plugin := schedulerplugin.New(schedulerplugin.Options{
+	p.plugin = schedulerplugin.New(schedulerplugin.Options{
 		SourceCluster: p.sourceCluster,
 		Registry:      p.registry,
 		Policies:      p.policies,
@@ -160,19 +163,19 @@ func (p *process) wirePods(ctx context.Context, mgr manager.Manager) error {
 	if err := p.mirror.WatchStrays(informers.Core().V1().Pods().Informer()); err != nil {
 		return fmt.Errorf("watching strays: %w", err)
 	}
-	if err := plugin.FollowOwners(p.mirror.Pods()); err != nil {
+	if err := p.plugin.FollowOwners(p.mirror.Pods()); err != nil {
 		return fmt.Errorf("watching where owners' pods are: %w", err)
 	}
-	p.registry.OnSignals(plugin.Reconsider)
-	p.policies.OnDelete(plugin.Reconsider)
-	p.registry.AddListener(plugin)
+	p.registry.OnSignals(p.plugin.Reconsider)
+	p.policies.OnDelete(p.plugin.Reconsider)
+	p.registry.AddListener(p.plugin)
 	p.registry.AddListener(p.mirror)
 	p.registry.AddListener(forgetting{p.follower})
 	dynamicClient, err := dynamic.NewForConfig(p.config)
 	if err != nil {
 		return fmt.Errorf("connecting to the source cluster: %w", err)
 	}
-	p.scheduler, err = profile.New(ctx, p.client, dynamicClient, informers, plugin, p.registry)
+	p.scheduler, err = profile.New(ctx, p.client, dynamicClient, informers, p.plugin, p.registry)
 	return err
 }
 
@@ -188,6 +191,7 @@ func (p *process) wireControllers(ctx context.Context, mgr manager.Manager) erro
 		Signals:       signalReader{signals},
 		Elected:       p.mirror,
 		Recorder:      mgr.GetEventRecorder("spillway"),
+		Sends:         sends{p.plugin, p.mirror},
 		Clock:         clock.RealClock{},
 	})
 	if err := targets.SetupWithManager(ctx, mgr); err != nil {
@@ -216,15 +220,23 @@ func (p *process) wireWork(_ context.Context, mgr manager.Manager) error {
 	return mgr.Add(manager.RunnableFunc(p.work))
 }
 
+// drainTime bounds the wait, at the end, for pods on their way to a target; it is longer than taking a delegate back takes.
+const drainTime = 15 * time.Second
+
 // work is what only the leader does. Mirror and scheduler begin when the targets have been read, so that a pod whose
-// delegate exists is adopted and not sent a second time.
+// delegate exists is adopted and not sent a second time. Leadership ends when no pod is on its way to a target any more.
 func (p *process) work(ctx context.Context) error {
 	if !p.mirror.Start(ctx) {
 		return nil
 	}
+	p.plugin.Inherit(p.mirror.Waiting())
 	p.settle(ctx)
+	p.followUnread(ctx)
 	go p.mirror.Run(ctx)
 	go func() { _ = p.follower.Run(ctx) }() // ends with the context, without error
 	p.ready.Store(true)
-	return p.scheduler.Run(ctx)
+	err := p.scheduler.Run(ctx)
+	drain, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+	defer cancel()
+	return errors.Join(err, p.plugin.Drain(drain))
 }

@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
@@ -64,4 +65,40 @@ func hopeless(h target.Health) bool {
 func unusableKubeconfig(object *v1alpha1.Target) bool {
 	c := meta.FindStatusCondition(object.Status.Conditions, v1alpha1.ConditionReachable)
 	return c != nil && c.Status == metav1.ConditionFalse
+}
+
+// unreadInterval is how often it is looked whether a target that was out of reach at the start has been read.
+const unreadInterval = 250 * time.Millisecond
+
+// followUnread tells the scheduler which targets have not been read, now and until none is left: pods that may have been
+// sent there before the start must not go elsewhere. A Target that is deleted meanwhile is given up by whoever deletes it.
+func (p *process) followUnread(ctx context.Context) {
+	unread := p.unread(ctx)
+	p.plugin.SetUnread(unread)
+	if len(unread) == 0 {
+		return
+	}
+	go func() {
+		_ = wait.PollUntilContextCancel(ctx, unreadInterval, false, func(ctx context.Context) (bool, error) { // ends with the context
+			now := p.unread(ctx)
+			p.plugin.SetUnread(now)
+			return len(now) == 0, nil
+		})
+	}()
+}
+
+// unread are the Targets that are not read. One that was made since is among them; it says that nothing was sent there.
+func (p *process) unread(ctx context.Context) []*v1alpha1.Target {
+	var list v1alpha1.TargetList
+	_ = wait.PollUntilContextCancel(ctx, unreadInterval, true, func(ctx context.Context) (bool, error) { // ends with the context
+		return p.targets.List(ctx, &list) == nil, nil
+	})
+	var unread []*v1alpha1.Target
+	for i := range list.Items {
+		object := &list.Items[i]
+		if live := p.registry.Get(object.Name); !object.Spec.Self && (live == nil || !live.Synced()) {
+			unread = append(unread, object)
+		}
+	}
+	return unread
 }

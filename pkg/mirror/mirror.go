@@ -169,6 +169,23 @@ func (m *Mirror) OnNode(node string) []*corev1.Pod {
 // Synced tells whether the source's elected pods have been read.
 func (m *Mirror) Synced() bool { return m.pods.HasSynced() }
 
+// Waiting returns the elected pods that are not bound and whose scheduling may have begun.
+func (m *Mirror) Waiting() []types.UID {
+	var waiting []types.UID
+	for _, obj := range m.pods.GetStore().List() {
+		if pod := obj.(*corev1.Pod); pod.Spec.NodeName == "" && len(pod.Spec.SchedulingGates) == 0 && !ended(pod) {
+			waiting = append(waiting, pod.UID)
+		}
+	}
+	return waiting
+}
+
+// Waits tells whether an elected pod is there and not bound.
+func (m *Mirror) Waits(uid types.UID) bool {
+	pod := m.source(uid)
+	return pod != nil && pod.Spec.NodeName == ""
+}
+
 // Find returns an elected pod by name, or nil. It must not be changed.
 func (m *Mirror) Find(namespace, name string) *corev1.Pod {
 	obj, ok, _ := m.pods.GetStore().GetByKey(namespace + "/" + name)

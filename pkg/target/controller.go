@@ -46,6 +46,12 @@ type ElectedPods interface {
 	Synced() bool
 }
 
+// Sends tells what is on its way to a target.
+type Sends interface {
+	// Unsettled tells whether pods that are not bound may have delegates there, and do not say so themselves.
+	Unsettled(t *Target) bool
+}
+
 // NodeLister lists the source's nodes from a cache, as client-go's does.
 type NodeLister interface {
 	List(selector labels.Selector) ([]*corev1.Node, error)
@@ -67,6 +73,7 @@ type ControllerOptions struct {
 	Signals       SignalReader
 	Elected       ElectedPods
 	Recorder      events.EventRecorder // of what happens to Targets
+	Sends         Sends
 	Clock         clock.PassiveClock
 	ProbeInterval time.Duration // 5 s when zero
 }
@@ -81,6 +88,7 @@ type Controller struct {
 	hashes  map[string]string         // of what a connection was made from
 	secrets map[string]kubeconfigRead // kubeconfigs as last read
 	drains  map[string]drain          // of targets that are being emptied
+	closed  map[string]bool           // status.sending was written as false, which the cache may not show yet
 }
 
 // NewController returns a controller that does nothing until it is set up with a manager.
@@ -89,7 +97,7 @@ func NewController(o ControllerOptions) *Controller {
 		o.ProbeInterval = 5 * time.Second
 	}
 	return &Controller{ControllerOptions: o, changed: make(chan event.GenericEvent, 1024), hashes: map[string]string{}, secrets: map[string]kubeconfigRead{},
-		drains: map[string]drain{}}
+		drains: map[string]drain{}, closed: map[string]bool{}}
 }
 
 var _ reconcile.Reconciler = (*Controller)(nil)
@@ -189,18 +197,31 @@ func (c *Controller) readSignals(object *v1alpha1.Target, f *facts) {
 		f.health, f.synced = live.Health(), live.Synced()
 		if f.synced {
 			f.room = live.Room()
+			f.unsettled = c.Sends.Unsettled(live)
 		}
 	}
 }
 
 func (c *Controller) writeStatus(ctx context.Context, object *v1alpha1.Target, status v1alpha1.TargetStatus) error {
-	if equality.Semantic.DeepEqual(object.Status, status) {
-		return nil
+	live := c.Registry.Get(object.Name)
+	if live != nil && !status.Sending {
+		live.SetOpen(false) // first; then nothing is sent that the second look does not see
+		status.Sending = live.Synced() && c.Sends.Unsettled(live)
 	}
-	patched := object.DeepCopy()
-	patched.Status = status
-	if err := c.Client.Status().Patch(ctx, patched, client.MergeFrom(object)); err != nil {
-		return fmt.Errorf("writing Target status: %w", client.IgnoreNotFound(err))
+	if c.closed[object.Name] {
+		object = object.DeepCopy()
+		object.Status.Sending = false
+	}
+	if !equality.Semantic.DeepEqual(object.Status, status) {
+		patched := object.DeepCopy()
+		patched.Status = status
+		if err := c.Client.Status().Patch(ctx, patched, client.MergeFrom(object)); err != nil {
+			return fmt.Errorf("writing Target status: %w", client.IgnoreNotFound(err))
+		}
+	}
+	c.closed[object.Name] = !status.Sending
+	if live != nil && status.Sending {
+		live.SetOpen(true)
 	}
 	return nil
 }

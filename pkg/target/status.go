@@ -18,6 +18,7 @@ type facts struct {
 	connected error // why there is no connection; nil when there is one
 	health    Health
 	synced    bool
+	unsettled bool // pods that are not bound may have delegates there
 	room      Room
 	signals   v1alpha1.SignalStatus
 	signalErr error
@@ -56,6 +57,9 @@ func decide(f facts) v1alpha1.TargetStatus {
 	c.ObservedGeneration = f.object.Generation
 	meta.SetStatusCondition(&status.Conditions, c)
 	setDrained(&status.Conditions, f.drain, f.object.Generation)
+	if f.synced { // else what an earlier connection, or process, has sent is not known
+		status.Sending = c.Status == metav1.ConditionTrue || f.unsettled
+	}
 	return status
 }
 

@@ -28,6 +28,8 @@ type Target struct {
 	object  atomic.Pointer[v1alpha1.Target]
 	signals atomic.Pointer[placement.Signals]
 	health  atomic.Pointer[Health]
+	open    atomic.Bool // the Target's status says that pods may be sent
+	opened  []func()
 
 	cancel context.CancelFunc
 	wg     sync.WaitGroup
@@ -143,6 +145,20 @@ func (t *Target) Health() Health { return *t.health.Load() }
 // Synced tells whether the caches have been filled once.
 func (t *Target) Synced() bool { return t.watches.synced() }
 
+// SetOpen tells whether the Target's status says that pods may be sent. A crash after a delegate was sent must not leave
+// a status that denies it, so what opens a target is written first, and what closes it last.
+func (t *Target) SetOpen(open bool) {
+	if t.open.Swap(open) || !open {
+		return
+	}
+	for _, tell := range t.opened {
+		tell()
+	}
+}
+
+// OnOpen has a function called whenever the target opens; for a Listener's TargetAdded.
+func (t *Target) OnOpen(tell func()) { t.opened = append(t.opened, tell) }
+
 // Usable tells whether new pods may be sent there now; if not, reason says why, in words for the pod's condition.
 func (t *Target) Usable() (reason string, ok bool) {
 	object := t.object.Load()
@@ -152,7 +168,13 @@ func (t *Target) Usable() (reason string, ok bool) {
 	case object.Spec.Unschedulable:
 		return "target is cordoned (spec.unschedulable)", false
 	}
-	return t.Answers()
+	if reason, ok := t.Answers(); !ok {
+		return reason, false
+	}
+	if !t.open.Load() {
+		return "its Target's status does not say yet that pods are sent there", false
+	}
+	return "", true
 }
 
 // Answers tells whether the target can be worked with at all; if not, reason says why.

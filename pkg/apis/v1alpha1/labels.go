@@ -25,6 +25,9 @@ const (
 	ElectedTrue  = "true"
 	// AnnotationPlacement holds the placement.Record, as JSON, with which a pod was bound.
 	AnnotationPlacement = "spillway.dev/placement"
+	// ConditionUnconfirmedPrefix and a Target's name make the type of the pod condition that is True while that target may
+	// have a delegate of a pod that is not bound. It is written only when a delegate could not be taken back.
+	ConditionUnconfirmedPrefix = "unconfirmed.spillway.dev/"
 )
 
 // What Spillway writes on delegates and on what it ships to targets.

@@ -265,6 +265,10 @@ type TargetStatus struct {
 	Nodes int32 `json:"nodes,omitempty"`
 	// Pods is the number of this source's delegates that have not ended.
 	Pods int32 `json:"pods,omitempty"`
+	// Sending: delegates may be on their way to the target, or be there without their pods being bound. It is written before
+	// the first is sent, and taken back when no pods are sent there any more and all that were sent are accounted for. A
+	// controller that starts while the target cannot be read goes by it: the pods that wait may have been sent.
+	Sending bool `json:"sending,omitempty"`
 	// Allocatable is the sum over those nodes.
 	Allocatable corev1.ResourceList `json:"allocatable,omitempty"`
 	// Free is Allocatable less what the pods there request.
