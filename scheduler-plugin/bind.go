@@ -43,8 +43,8 @@ func (p *Plugin) Bind(ctx context.Context, state fwk.CycleState, pod *corev1.Pod
 	}
 	p.sends.end(pod.UID)
 	p.waiting.remove(pod.UID)
-	if c.sent != nil && isMarked(pod, c.sent.Name()) {
-		go p.unmark(context.WithoutCancel(ctx), pod, c.sent.Name())
+	for _, name := range marks(pod) {
+		go p.unmark(context.WithoutCancel(ctx), pod, name)
 	}
 	klog.FromContext(ctx).V(2).Info("bound pod", "pod", klog.KObj(pod), "node", nodeName)
 	return nil

@@ -66,7 +66,7 @@ func (i *inherited) unreadFor(pod types.UID) []*v1alpha1.Target {
 // held says why a pod has to wait for a target that may have a delegate of it, and could not be read yet; "" when it is free.
 func (p *Plugin) held(pod *corev1.Pod, policy *placement.Policy, nodes []fwk.NodeInfo) string {
 	for _, t := range p.inherited.unreadFor(pod.UID) {
-		if isMarked(pod, t.Name) || t.Status.Sending && p.mayHaveGone(pod, policy, t, nodes) {
+		if slices.Contains(marks(pod), t.Name) || t.Status.Sending && p.mayHaveGone(pod, policy, t, nodes) {
 			return fmt.Sprintf(reasonHeld, t.Name, p.whyUnread(t.Name))
 		}
 	}

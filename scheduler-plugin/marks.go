@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -18,19 +19,15 @@ import (
 // markTimeout bounds the writing of a mark, because a binding cycle waits for it.
 const markTimeout = 5 * time.Second
 
-// markType is the pod condition that tells of a delegate in a target that may exist though the pod is not bound.
-func markType(target string) corev1.PodConditionType {
-	return corev1.PodConditionType(v1alpha1.ConditionUnconfirmedPrefix + target)
-}
-
-// isMarked tells whether a pod says that it may have a delegate in the target.
-func isMarked(pod *corev1.Pod, target string) bool {
+// marks are the targets that may have a delegate of the pod, as it says itself.
+func marks(pod *corev1.Pod) []string {
+	var targets []string
 	for _, c := range pod.Status.Conditions {
-		if c.Type == markType(target) {
-			return c.Status == corev1.ConditionTrue
+		if target, ok := strings.CutPrefix(string(c.Type), v1alpha1.ConditionUnconfirmedPrefix); ok && c.Status == corev1.ConditionTrue {
+			targets = append(targets, target)
 		}
 	}
-	return false
+	return targets
 }
 
 // unmark tells that nothing is unconfirmed any more.
@@ -42,7 +39,7 @@ func (p *Plugin) unmark(ctx context.Context, pod *corev1.Pod, target string) {
 
 // mark writes the condition. A pod that is gone needs none.
 func (p *Plugin) mark(ctx context.Context, pod *corev1.Pod, target string, status corev1.ConditionStatus) error {
-	condition := corev1.PodCondition{Type: markType(target), Status: status, LastTransitionTime: metav1.NewTime(p.now()),
+	condition := corev1.PodCondition{Type: corev1.PodConditionType(v1alpha1.ConditionUnconfirmedPrefix + target), Status: status, LastTransitionTime: metav1.NewTime(p.now()),
 		Reason: reasonConfirmed, Message: fmt.Sprintf(messageConfirmed, target)}
 	if status == corev1.ConditionTrue {
 		condition.Reason, condition.Message = reasonUnconfirmed, fmt.Sprintf(messageUnconfirmed, target)

@@ -22,7 +22,7 @@ const (
 	reasonNoLongerBest    = "the place of the pod before it is no longer the best"
 )
 
-// What the pod condition of markType says.
+// What a mark says: see marks.go.
 const (
 	reasonUnconfirmed  = "DelegateNotTakenBack"
 	messageUnconfirmed = "%s may have a delegate of this pod, which could not be taken back: the pod waits for that target, because elsewhere it might run twice"
