@@ -50,7 +50,6 @@ func TestWhoPreemptsBeforeItBursts(t *testing.T) {
 	tests := map[string]struct {
 		order v1alpha1.PreemptionOrder
 		pod   []func(*corev1.Pod)
-		fence string
 		want  bool // it may burst at once
 	}{
 		"by default nobody":                  {order: v1alpha1.PreemptAfterBurst, pod: []func(*corev1.Pod){important}, want: true},
@@ -62,19 +61,22 @@ func TestWhoPreemptsBeforeItBursts(t *testing.T) {
 			pod: []func(*corev1.Pod){important, func(p *corev1.Pod) { p.Spec.PreemptionPolicy = new(corev1.PreemptNever) }}},
 		"a pod that may not leave anyway does not": {order: v1alpha1.PreemptBeforeBurst, want: true,
 			pod: []func(*corev1.Pod){important, func(p *corev1.Pod) { p.Annotations = nil }}},
-		"a pod whose delegate is somewhere has burst already": {order: v1alpha1.PreemptBeforeBurst, fence: "spillway-cloud", want: true,
-			pod: []func(*corev1.Pod){important}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			p := preemptingPlugin(t, test.order)
 			pod := electedPod(test.pod...)
-			if test.fence != "" {
-				p.fences.set(pod.UID, test.fence)
-			}
 			assert.Equal(t, test.want, mayBurst(t, begin(t, p, pod)))
 		})
 	}
+}
+
+func TestAPodWhoseDelegateIsSomewhereHasBurstAlready(t *testing.T) {
+	p, pod := preemptingPlugin(t, v1alpha1.PreemptBeforeBurst), electedPod(important)
+	policy, err := p.Policies.For(pod)
+	require.NoError(t, err)
+	assert.True(t, p.preemptsFirst(policy, pod, ""))
+	assert.False(t, p.preemptsFirst(policy, pod, "spillway-cloud"))
 }
 
 func TestAPodThatFindsNobodyToEvictBurstsInItsNextCycleOnly(t *testing.T) {
