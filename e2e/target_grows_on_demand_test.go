@@ -30,7 +30,7 @@ func TestAPodWaitsInATargetThatGrowsForItsNode(t *testing.T) {
 	pod := s.getPod("waits")
 	s.expectUnplaced(pod)
 	s.createElected("one-too-many", requesting("30", ""))
-	s.expectUnschedulable("one-too-many", "spare: nodes: the target has none that take pods; 1 pods wait there for new nodes already, and capacity.autoscaling.maxPendingPods is 1")
+	s.expectUnschedulable("one-too-many", "spare: 2 node(s) didn't match Pod's node affinity/selector; 1 pods wait there for new nodes already, and capacity.autoscaling.maxPendingPods is 1")
 	assert.Empty(t, s.getPod("waits").Spec.NodeName)
 
 	s.givenNode(pool) // what an autoscaler does
