@@ -27,8 +27,13 @@ type Effect struct {
 	Message string
 }
 
-// shownTargets bounds how many names one reason lists.
-const shownTargets = 5
+// Bounds of an Effect's message, which the API server refuses beyond 32 KiB: how many names one reason lists, how many
+// reasons, and how long they are together.
+const (
+	shownTargets   = 5
+	shownReasons   = 5
+	maxEffectBytes = 2000
+)
 
 // EffectOn judges a policy by an empty request in every place: what is refused to a pod that asks for nothing is refused to
 // all pods. Places hold the local nodes as one place, and all targets, whether they can be used now or not.
@@ -61,7 +66,7 @@ func (p *Policy) EffectOn(places []Place) Effect {
 	case targets == 0:
 		return Effect{local == "", ReasonNoTargets, fmt.Sprintf(effectNoTargets, locally)}
 	case !selected:
-		return Effect{false, ReasonNoTargetMatches, fmt.Sprintf(effectNoMatch, p.TargetSelector, targets, locally)}
+		return Effect{false, ReasonNoTargetMatches, fmt.Sprintf(effectNoMatch, Cut(p.TargetSelector.String(), maxEffectBytes), targets, locally)}
 	}
 	return Effect{false, ReasonLimitsExclude, fmt.Sprintf(effectExcluded, targets, list(byReason), locally)}
 }
@@ -77,5 +82,8 @@ func list(byReason map[string][]string) string {
 		lines = append(lines, strings.Join(names, ", ")+": "+reason)
 	}
 	slices.Sort(lines)
-	return strings.Join(lines, "; ")
+	if more := len(lines) - shownReasons; more > 0 {
+		lines = append(lines[:shownReasons], fmt.Sprintf("%d more reasons", more))
+	}
+	return Cut(strings.Join(lines, "; "), maxEffectBytes)
 }

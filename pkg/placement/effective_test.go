@@ -2,6 +2,7 @@ package placement_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -69,6 +70,19 @@ func TestEffectOn(t *testing.T) {
 			assert.Equal(t, placement.Effect{OK: test.want, Reason: test.wantReason, Message: test.wantText}, got)
 		})
 	}
+}
+
+func TestAnEffectsMessageIsBounded(t *testing.T) {
+	policy := compile(t, v1alpha1.PlacementPolicySpec{Limits: &v1alpha1.Limits{GramsPerKWh: quantity("1")}})
+	places := many(place(strings.Repeat("long", 60), 0, 0, 0), 1000)
+	for i := range places {
+		places[i].Estimate.GramsPerKWh = new(float64(100 + i))
+	}
+	got := policy.EffectOn(places)
+	assert.False(t, got.OK)
+	assert.Contains(t, got.Message, "995 more reasons")
+	assert.Contains(t, got.Message, "local nodes take its pods")
+	assert.Less(t, len(got.Message), 4000)
 }
 
 func many(like placement.Place, n int) []placement.Place {
