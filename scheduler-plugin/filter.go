@@ -149,7 +149,9 @@ func (p *Plugin) misfit(ctx context.Context, c *cycle, r *room, pod *corev1.Pod,
 	case err == nil:
 		found.node, found.FreeShare = fit.Node, fit.FreeShare
 		return ""
-	case dryrun.IsMisfit(err) || delegate.IsRefused(err):
+	case dryrun.IsMisfit(err):
+		return r.grow(pod, found, err)
+	case delegate.IsRefused(err):
 		return err.Error()
 	}
 	return fmt.Sprintf("its dry run failed: %v", err)

@@ -84,6 +84,7 @@ type Plugin struct {
 type room struct {
 	target *target.Target
 	dryrun *dryrun.Cluster
+	growth *growth
 }
 
 // New returns the plugin; it must be added to the registry as a listener before the first target.
@@ -140,9 +141,11 @@ func (p *Plugin) TargetAdded(t *target.Target) {
 	}
 	p.waiting.watch(t)
 	t.OnOpen(p.waiting.grown)
+	g := newGrowth()
+	g.watch(t, p.waiting.grown)
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.rooms[t.Name()] = &room{target: t, dryrun: d}
+	p.rooms[t.Name()] = &room{target: t, dryrun: d, growth: g}
 }
 
 // TargetRemoved ends it.

@@ -43,20 +43,34 @@ func (p *Plugin) PreBind(ctx context.Context, state fwk.CycleState, pod *corev1.
 	c.sent = room.target
 	states, done := room.target.Await(pod.UID) // before the delegate exists, so that no state of it is missed
 	defer done()
-	ctx, cancel := context.WithTimeoutCause(ctx, reservationTimeout(room.target),
-		fmt.Errorf(reasonNotScheduled, reservationTimeout(room.target)))
-	defer cancel()
-	if err := p.send(ctx, c, room.target, pod, found.delegate); err != nil {
-		return p.refuse(pod, room.target, err)
+	err = within(ctx, reservationTimeout(room.target), func(ctx context.Context) error {
+		if err := p.send(ctx, c, room.target, pod, found.delegate); err != nil {
+			return err
+		}
+		if found.Growing {
+			return errWaitsForNode
+		}
+		return awaitScheduled(ctx, states, c.created, func(reason string) error { return room.orWait(pod.UID, reason) })
+	})
+	if errors.Is(err, errWaitsForNode) {
+		err = p.awaitNode(ctx, room, pod, states, c.created)
 	}
-	if err := awaitScheduled(ctx, states, c.created); err != nil {
+	if err != nil {
 		return p.refuse(pod, room.target, err)
 	}
 	if status := p.awaitGroup(ctx, c, pod); !status.IsSuccess() {
 		return status
 	}
+	p.endGrowth(room, pod)
 	p.refusals.forget(pod.UID)
 	return nil
+}
+
+// within bounds what the target may take to schedule a delegate that fits.
+func within(ctx context.Context, timeout time.Duration, do func(context.Context) error) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf(reasonNotScheduled, timeout))
+	defer cancel()
+	return do(ctx)
 }
 
 // send ships what the pod references and creates its delegate, unless it exists already.
@@ -161,14 +175,17 @@ func namespaceMissing(err error) bool {
 	return errors.As(err, &status) && apierrors.IsNotFound(err) && status.Status().Details != nil && status.Status().Details.Kind == "namespaces"
 }
 
-// awaitScheduled waits for the target's scheduler, as long as the context allows.
-func awaitScheduled(ctx context.Context, states <-chan target.Delegate, created *corev1.Pod) error {
+// awaitScheduled waits for the target's scheduler, as long as the context allows. Whether it is an error that it finds no
+// node, unplaced says.
+func awaitScheduled(ctx context.Context, states <-chan target.Delegate, created *corev1.Pod, unplaced func(reason string) error) error {
 	for now := created; ; {
 		if now.Spec.NodeName != "" {
 			return nil
 		}
 		if message := unschedulable(now); message != "" {
-			return errors.New(message)
+			if err := unplaced(message); err != nil {
+				return err
+			}
 		}
 		select {
 		case next := <-states:

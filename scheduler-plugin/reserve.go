@@ -43,6 +43,9 @@ func (p *Plugin) Reserve(_ context.Context, state fwk.CycleState, pod *corev1.Po
 	if err := p.prepare(c, room.target, pod, found); err != nil {
 		return fwk.NewStatus(fwk.Unschedulable, room.target.Name()+": "+err.Error())
 	}
+	if found.Growing && c.existing == nil && !room.growth.take(pod.UID, maxPendingPods(room.target.Spec().Capacity.Autoscaling)) {
+		return fwk.NewStatus(fwk.Unschedulable, room.target.Name()+": "+reasonGrowthTaken)
+	}
 	if found.node == "" {
 		return nil // its delegate waits there for a node
 	}
@@ -77,6 +80,7 @@ func (p *Plugin) Unreserve(ctx context.Context, state fwk.CycleState, pod *corev
 	defer p.sends.end(pod.UID)
 	if found, room, _ := p.chosen(state, nodeName); room != nil && found.delegate != nil {
 		room.dryrun.Forget(found.delegate)
+		p.endGrowth(room, pod)
 	}
 	if err != nil || c.sent == nil {
 		return

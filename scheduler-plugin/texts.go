@@ -22,6 +22,9 @@ const (
 	reasonNamespaceNotFor = "its Target's namespaces.selector does not admit namespace %s"
 	reasonRefusedBefore   = "refused it %s ago: %s"
 	reasonNotScheduled    = "did not schedule the delegate within %s"
+	reasonNotGrown        = "made no node for the delegate within %s (capacity.autoscaling.timeout): %s"
+	reasonGrowthTaken     = "another pod has just begun to wait there for a new node"
+	reasonGrowthFull      = "%d pods wait there for new nodes already, and capacity.autoscaling.maxPendingPods is %d"
 	reasonDelegateGone    = "deleted the delegate before it was scheduled"
 	reasonNoAnswer        = "did not answer in time: %w"
 	reasonNameTaken       = "has another pod %s/%s, which is not this pod's delegate: delete or rename it there"
@@ -36,4 +39,11 @@ const (
 	messageUnconfirmed = "%s may have a delegate of this pod, which could not be taken back: the pod waits for that target, because elsewhere it might run twice"
 	reasonConfirmed    = "DelegateConfirmed"
 	messageConfirmed   = "nothing of this pod is left in %s that is not known"
+)
+
+// What the event says on a pod that waits in a target for a node.
+const (
+	eventWaitsForNode   = "WaitsForNode"
+	actionScheduling    = "Scheduling"
+	messageWaitsForNode = "fits no node now; its delegate waits in %s, which makes nodes on demand, for at most %s"
 )

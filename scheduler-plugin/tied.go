@@ -41,6 +41,7 @@ func (p *Plugin) tiedPlace(c *cycle, r *room, pod *corev1.Pod, found *place) {
 			return
 		}
 	}
+	found.Growing = r.target.Spec().Capacity.Autoscaling != nil && unschedulable(c.existing) != ""
 }
 
 // tie says in the cycle where the pod's delegate is, and returns why the pod has to wait for one that is not known, or is

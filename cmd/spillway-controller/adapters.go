@@ -54,7 +54,7 @@ type sends struct {
 var _ target.Sends = sends{}
 
 func (s sends) Unsettled(t *target.Target) bool {
-	return s.plugin.Unsettled(t.Name()) || slices.ContainsFunc(t.DelegateUIDs(), func(uid types.UID) bool {
+	return !s.mirror.Synced() || s.plugin.Unsettled(t.Name()) || slices.ContainsFunc(t.DelegateUIDs(), func(uid types.UID) bool {
 		return s.mirror.Waits(uid) && !s.plugin.Marked(uid)
 	})
 }

@@ -71,3 +71,8 @@ func used(p placement.Place, minutesAgo int) placement.Place {
 	p.LastPlaced = noon.Add(-time.Duration(minutesAgo) * time.Minute)
 	return p
 }
+
+func growing(p placement.Place) placement.Place {
+	p.Growing = true
+	return p
+}

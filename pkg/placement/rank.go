@@ -18,6 +18,8 @@ type Place struct {
 	Estimate Estimate
 	// FreeShare is the share of the place's room, 0 to 1, that the pod leaves free, of its tightest resource.
 	FreeShare float64
+	// Growing: the pod fits no node that is there now, and waits for one that the place is to make.
+	Growing bool
 	// Labels of the virtual node, for a policy's selectors.
 	Labels labels.Set
 	// LastPlaced is when the pod's owner, such as its ReplicaSet, last had a pod put here; zero if it has none here.
@@ -40,7 +42,8 @@ type Score struct {
 // Rank scores admitted places together; the result is parallel to places.
 //
 // Tiers: with LocalFirst, local places are tier 0 and targets follow by the policy's overflow, those in none last. With
-// Any, local places are equal to the first overflow tier. Ratios are to the best of all the places, whatever its tier.
+// Any, local places are equal to the first overflow tier. Places that have yet to grow come after all others, whatever the
+// mode, in tiers of the same order. Ratios are to the best of all the places, whatever its tier.
 //
 // Total: one tier spreads over 0 to 100; with more, the first has 50 to 100 and the later ones share what is below.
 // Within a tier a better weighted mean, to nine decimals, always has a higher Total, as long as the steps suffice; then
@@ -71,6 +74,10 @@ func (p *Policy) Rank(places []Place) []Score {
 }
 
 func (p *Policy) tier(place Place) int {
+	if place.Growing {
+		place.Growing = false
+		return len(p.Overflow) + 2 + p.tier(place) // after the last tier of those that have room
+	}
 	if place.Local {
 		return 0
 	}

@@ -43,7 +43,8 @@ type RecordPlace struct {
 	Name         string       `json:"name"`
 	Local        bool         `json:"local,omitempty"`
 	Feasible     bool         `json:"feasible"`
-	Reason       string       `json:"reason,omitempty"` // why it is not feasible
+	Growing      bool         `json:"growing,omitempty"` // it had no node for the pod, and was to make one
+	Reason       string       `json:"reason,omitempty"`  // why it is not feasible
 	CostPerHour  string       `json:"costPerHour,omitempty"`
 	Currency     string       `json:"currency,omitempty"`
 	GramsPerHour string       `json:"gramsPerHour,omitempty"`
@@ -66,6 +67,7 @@ type RecordScores struct {
 func Considered(place Place, score Score) RecordPlace {
 	recorded := recordPlace(place)
 	recorded.Feasible, recorded.Tier, recorded.Sticky = true, score.Tier, score.Sticky
+	recorded.Growing = place.Growing
 	recorded.Scores = RecordScores{
 		Cost: Decimal(score.Cost), Carbon: Decimal(score.Carbon), Capacity: Decimal(score.Capacity), Total: score.Total,
 	}

@@ -218,3 +218,35 @@ func apart(p *corev1.Pod) {
 func hostPort(p *corev1.Pod) {
 	p.Spec.Containers[0].Ports = []corev1.ContainerPort{{ContainerPort: 80, HostPort: 80, Protocol: corev1.ProtocolTCP}}
 }
+
+func TestWhetherOneMoreNodeWouldHelp(t *testing.T) {
+	labelled := func(key string) func(*corev1.Pod) {
+		return func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{key: "true"} }
+	}
+	apart := func(p *corev1.Pod) {
+		p.Labels["app"] = "db"
+		p.Spec.Affinity = &corev1.Affinity{PodAntiAffinity: &corev1.PodAntiAffinity{RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
+			TopologyKey: corev1.LabelHostname, LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "db"}}}}}}
+	}
+	tests := map[string]struct {
+		running, pod *corev1.Pod
+		want         bool
+	}{
+		"the node is full":                         {stranger("s", "n1", "3"), delegate("d", "2"), true},
+		"the pod is larger than any node":          {nil, delegate("d", "5"), false},
+		"no node has the label":                    {nil, delegate("d", "1", labelled("gpu")), false},
+		"the node has a pod that it must not meet": {stranger("s", "n1", "1", func(p *corev1.Pod) { p.Namespace, p.Labels = "ours", map[string]string{"app": "db"} }), delegate("d", "1", apart), true},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := &source{}
+			c := newCluster(t, s, node("n1", "4"))
+			if test.running != nil {
+				s.pods.add(test.running)
+			}
+			_, err := c.Fit(t.Context(), test.pod)
+			require.True(t, dryrun.IsMisfit(err), "%v", err)
+			assert.Equal(t, test.want, dryrun.Growable(err), "%v", err)
+		})
+	}
+}

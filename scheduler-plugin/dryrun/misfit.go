@@ -9,10 +9,20 @@ import (
 )
 
 // Misfit says why no node of a target takes a pod, in the words of Kubernetes' scheduler: "4 Insufficient cpu".
-type Misfit struct{ reasons map[string]int }
+type Misfit struct {
+	reasons  map[string]int
+	growable bool
+}
 
 func (m *Misfit) Error() string {
 	return placement.Count(m.reasons)
+}
+
+// Growable tells whether one more node like one that is there would take the pod: what keeps it off that one is what runs
+// there.
+func Growable(err error) bool {
+	var m *Misfit
+	return errors.As(err, &m) && m.growable
 }
 
 // IsMisfit tells whether err is a *Misfit: an answer, not a failure.

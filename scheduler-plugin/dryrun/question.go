@@ -35,6 +35,7 @@ type verdict struct {
 	generation int64
 	share      float64 // that the pod would leave free; negative when the node refuses it
 	reasons    []string
+	full       bool // it refuses the pod for what runs there, and empty would take it
 	usable     bool // by pods of this kind, when it has room: it counts for the share that is left
 }
 
@@ -109,7 +110,7 @@ func (q *question) ask(ctx context.Context, filters framework.Framework, node fw
 	}
 	v.usable = q.selected.Matches(labels.Set(node.Node().Labels))
 	if status := filters.RunFilterPlugins(ctx, q.state, q.pod, node); !status.IsSuccess() {
-		v.reasons = status.Reasons()
+		v.reasons, v.full = status.Reasons(), status.Code() == fwk.Unschedulable // as preemption counts on
 		return v
 	}
 	v.share = q.need.shareLeft(node)
@@ -132,6 +133,7 @@ func (q *question) sum(nodes []fwk.NodeInfo) (Fit, error) {
 			for _, reason := range v.reasons {
 				misfit.add(reason, 1)
 			}
+			misfit.growable = misfit.growable || v.full
 		case best < 0 || v.share > q.verdicts[best].share:
 			best = i
 		}

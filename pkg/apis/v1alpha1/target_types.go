@@ -145,6 +145,22 @@ type Capacity struct {
 	From CapacitySource `json:"from,omitempty"`
 	// Static is the declared room, for from: Static.
 	Static corev1.ResourceList `json:"static,omitempty"`
+	// Autoscaling says that the target makes nodes for pods that wait: a pod that fits no node may be sent there, after all
+	// places that it fits now.
+	Autoscaling *Autoscaling `json:"autoscaling,omitempty"`
+}
+
+// Autoscaling bounds how many pods wait in a target for nodes that do not exist yet, and how long.
+type Autoscaling struct {
+	// MaxPendingPods is how many delegates may wait there for a node at a time.
+	// +kubebuilder:default=10
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=1000
+	MaxPendingPods *int32 `json:"maxPendingPods,omitempty"`
+	// Timeout after which a delegate for which no node has come is taken back and another place is tried.
+	// +kubebuilder:default="10m"
+	// +kubebuilder:validation:XValidation:rule="duration(self) >= duration('1s') && duration(self) <= duration('1h')",message="spec.capacity.autoscaling.timeout is between 1s and 1h"
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
 }
 
 // CapacitySource is where a target's room is read.
