@@ -45,6 +45,14 @@ func TestTotals(t *testing.T) {
 			policy: v1alpha1.PlacementPolicySpec{Mode: v1alpha1.ModeLocalFirst, Weights: &v1alpha1.Weights{Cost: 1}},
 			places: []placement.Place{growing(place("free", 0.1, 1, 1)), place("dear", 9, 1, 1), growing(place("dearer", 0.2, 1, 1))},
 			want:   []int64{49, 51, 25}},
+		"of places with little room the fullest comes first, so that another keeps its large pieces": {
+			policy: byCapacity,
+			places: []placement.Place{place("a", 1, 1, 0.2), place("b", 1, 1, 0.1), place("c", 1, 1, 0)},
+			want:   []int64{67, 83, 100}},
+		"any place with plenty of room comes before all with little": {
+			policy: byCapacity,
+			places: []placement.Place{place("a", 1, 1, 0.29), place("b", 1, 1, 0.01), place("c", 1, 1, 0.31)},
+			want:   []int64{50, 95, 100}},
 		"places within the tolerance tie": {
 			policy: byCarbon,
 			places: []placement.Place{place("a", 1, 200, 1), place("b", 1, 201, 1), place("c", 1, 210, 1)},
@@ -201,7 +209,7 @@ func TestRemoteOnlyStartsItsTiersAtTheFirstOverflow(t *testing.T) {
 }
 
 func TestRankGivesTheRatiosToTheBest(t *testing.T) {
-	scores := compile(t, byCost).Rank([]placement.Place{place("a", 1, 8, 0.25), place("b", 4, 2, 0.5)})
+	scores := compile(t, byCost).Rank([]placement.Place{place("a", 1, 8, 0.4), place("b", 4, 2, 0.8)})
 	want := []placement.Score{
 		{Cost: 1, Carbon: 0.25, Capacity: 0.5, Total: 100},
 		{Cost: 0.25, Carbon: 1, Capacity: 1, Total: 25},

@@ -98,13 +98,14 @@ func commonUnit(measures []measure) string {
 	return common
 }
 
-// rooms returns each place's share of room relative to the most; all count the same where nobody has any left.
+// scarce is the free share below which a place is filled up instead of being kept level with others.
+const scarce = 0.3
+
+// rooms returns each place's room relative to the best; all count the same where nobody has any.
 func rooms(places []Place) []float64 {
 	shares, most := make([]float64, len(places)), 0.0
 	for i, place := range places {
-		if place.FreeShare > 0 { // false of NaN, too
-			shares[i] = min(place.FreeShare, 1)
-		}
+		shares[i] = roominess(place.FreeShare)
 		most = max(most, shares[i])
 	}
 	for i := range shares {
@@ -115,4 +116,18 @@ func rooms(places []Place) []float64 {
 		}
 	}
 	return shares
+}
+
+// roominess is the free share where there is plenty, so that load is spread. Where room is scarce, a place that is nearly
+// full comes before one that is less so, and all of them after the roomy ones: what is left is in pieces, and a target's
+// scheduler breaks its largest piece first. Keeping scarce places level breaks the largest pieces of all of them, and large
+// pods then fit nowhere, although there is room for them in sum.
+func roominess(freeShare float64) float64 {
+	switch {
+	case !(freeShare >= 0): // true of NaN, too
+		return 0
+	case freeShare < scarce:
+		return scarce - freeShare/2
+	}
+	return min(freeShare, 1)
 }

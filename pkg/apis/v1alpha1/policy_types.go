@@ -145,7 +145,8 @@ type Weights struct {
 	// +kubebuilder:validation:Maximum=100
 	// +kubebuilder:default=0
 	Carbon int32 `json:"carbon"`
-	// Capacity favours places with more room left.
+	// Capacity favours places with more room left; of those with less than 30 % the fullest, so that the others keep
+	// whole nodes for large pods.
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=100
 	// +kubebuilder:default=0
