@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
@@ -88,6 +89,31 @@ func (b *bench) warm(ctx context.Context, cluster, namespace string) error {
 	}
 	defer w.stop()
 	names := podNames("warm", warmPods)
+	if err := w.create(ctx, names); err != nil {
+		return err
+	}
+	if err := w.delete(ctx, names); err != nil {
+		return err
+	}
+	return sleep(ctx, settle)
+}
+
+// warmEach lets a pod come and go in each target, which makes the namespace there.
+func (b *bench) warmEach(ctx context.Context) error {
+	w, err := newWave(ctx, b.clients[source], burstNamespace)
+	if err != nil {
+		return err
+	}
+	defer w.stop()
+	var names []string
+	for _, target := range b.fleet.Targets() {
+		names = append(names, "warm-"+target)
+	}
+	w.pod = func(name string) *corev1.Pod {
+		pod := newPod(name)
+		pod.Spec.NodeSelector = map[string]string{v1alpha1.LabelTarget: strings.TrimPrefix(name, "warm-")}
+		return pod
+	}
 	if err := w.create(ctx, names); err != nil {
 		return err
 	}

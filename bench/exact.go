@@ -6,11 +6,9 @@ import (
 	"strings"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/fleet"
 )
 
@@ -153,29 +151,4 @@ func (m *machines) failedScheduling(ctx context.Context, cluster string) (int, e
 		}
 	}
 	return len(pods), nil
-}
-
-// warmEach lets a pod come and go in each target, which makes the namespace there.
-func (b *bench) warmEach(ctx context.Context) error {
-	w, err := newWave(ctx, b.clients[source], burstNamespace)
-	if err != nil {
-		return err
-	}
-	defer w.stop()
-	names := make([]string, 0, exactTargets)
-	for _, target := range b.fleet.Targets() {
-		names = append(names, "warm-"+target)
-	}
-	w.pod = func(name string) *corev1.Pod {
-		pod := newPod(name)
-		pod.Spec.NodeSelector = map[string]string{v1alpha1.LabelTarget: strings.TrimPrefix(name, "warm-")}
-		return pod
-	}
-	if err := w.create(ctx, names); err != nil {
-		return err
-	}
-	if err := w.delete(ctx, names); err != nil {
-		return err
-	}
-	return sleep(ctx, settle)
 }

@@ -87,6 +87,9 @@ func (b *bench) quality(ctx context.Context) error {
 	if err := b.startController(ctx); err != nil {
 		return err
 	}
+	if err := b.warmEach(ctx); err != nil {
+		return err
+	}
 	w, err := newWave(ctx, b.clients[source], burstNamespace)
 	if err != nil {
 		return err

@@ -51,6 +51,7 @@ type Cluster struct {
 	changes  int64        // of the cache, to tell an answer that still holds
 
 	questions *lru.Cache // of pods that are alike, by their key
+	displaced displaced
 	cancel    context.CancelFunc
 }
 
@@ -77,6 +78,7 @@ func New(ctx context.Context, t Source) (*Cluster, error) {
 		changes:  1, // not yet in any answer
 
 		questions: lru.New(remembered),
+		displaced: newDisplaced(),
 		cancel:    cancel,
 	}
 	var err error
@@ -128,6 +130,7 @@ func (c *Cluster) Assume(delegate *corev1.Pod, node string) error {
 		return nil // adopted: it is there already
 	}
 	c.changes++
+	c.displaced.assumed[pod.UID] = pod
 	return c.cache.AssumePod(c.logger, pod)
 }
 
@@ -143,6 +146,7 @@ func (c *Cluster) forget(pod *corev1.Pod) {
 		return
 	}
 	c.changes++
+	delete(c.displaced.assumed, pod.UID)
 	if known, err := c.cache.GetPod(pod); err == nil {
 		_ = c.cache.ForgetPod(c.logger, known) // fails only for a pod that is not assumed
 	}

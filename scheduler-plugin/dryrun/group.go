@@ -35,8 +35,8 @@ func (c *Cluster) FitAll(ctx context.Context, pods []*corev1.Pod) ([]Fit, error)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.refreshMadeUp()
-	if err := c.cache.UpdateSnapshot(c.logger, c.snapshot); err != nil {
-		return nil, fmt.Errorf("taking a snapshot of target %s: %w", c.target.Name(), err)
+	if err := c.refresh(ctx); err != nil {
+		return nil, err
 	}
 	return fitAll(ctx, c.filters, c.snapshot, pods)
 }

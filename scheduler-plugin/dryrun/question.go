@@ -2,7 +2,6 @@ package dryrun
 
 import (
 	"context"
-	"fmt"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -51,8 +50,8 @@ func (c *Cluster) fit(ctx context.Context, q *question) (Fit, error) {
 	}
 	c.refreshMadeUp()
 	if q.changes != c.changes {
-		if err := c.cache.UpdateSnapshot(c.logger, c.snapshot); err != nil {
-			return Fit{}, fmt.Errorf("taking a snapshot of target %s: %w", c.target.Name(), err)
+		if err := c.refresh(ctx); err != nil {
+			return Fit{}, err
 		}
 		q.fit, q.err = q.look(ctx, c.filters, c.snapshot)
 		q.changes = c.changes

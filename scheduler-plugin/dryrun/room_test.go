@@ -111,6 +111,34 @@ func TestTheTargetsOwnChoiceOfNodeReplacesTheAssumedOne(t *testing.T) {
 	assert.Equal(t, "a", fit.Node)
 }
 
+func TestAnAssumedDelegateMakesWayForTheTargetsOwnChoice(t *testing.T) {
+	s := &source{}
+	c := newCluster(t, s, node("a", "4"), node("b", "4"))
+	web, shop := delegate("web", "3"), delegate("shop", "3")
+	require.NoError(t, c.Assume(web, "a"))
+	require.NoError(t, c.Assume(shop, "b"))
+	s.pods.add(created(web, "b"))
+	assert.EqualValues(t, 1, cpusLeft(t, c), "shop can only go to a, where web is not")
+	s.pods.add(created(shop, "a"))
+	assert.EqualValues(t, 1, cpusLeft(t, c))
+	s.pods.remove(created(shop, "a"))
+	assert.EqualValues(t, 4, cpusLeft(t, c))
+}
+
+func TestAnAssumedDelegateWithNowhereElseToGoKeepsItsNode(t *testing.T) {
+	s := &source{}
+	c := newCluster(t, s, node("a", "4"), node("b", "2"))
+	web := delegate("web", "3")
+	require.NoError(t, c.Assume(web, "a"))
+	theirs := stranger("theirs", "a", "3")
+	s.pods.add(theirs)
+	assert.EqualValues(t, 2, cpusLeft(t, c))
+	s.pods.remove(theirs)
+	assert.EqualValues(t, 2, cpusLeft(t, c), "web counts once, on a")
+	c.Forget(web)
+	assert.EqualValues(t, 4, cpusLeft(t, c))
+}
+
 // Two Targets may be of one cluster; a pod that moves from one to the other has a delegate of each for a moment.
 func TestTheDelegateOfAnotherTargetInTheSameClusterIsAnotherPod(t *testing.T) {
 	s := &source{}

@@ -38,6 +38,9 @@ func (c *Cluster) change(old, now *corev1.Pod) {
 		return // most updates are of a status, which no filter looks at
 	}
 	c.locked(func() {
+		if is {
+			c.displaced.confirm(c.asCached(now))
+		}
 		switch {
 		case was && is:
 			_ = c.cache.UpdatePod(c.logger, c.asCached(old), c.asCached(now)) // each fails only on what the next event mends
