@@ -202,6 +202,7 @@ func (c *Controller) writeStatus(ctx context.Context, object *v1alpha1.Target, s
 	if err := c.Client.Status().Patch(ctx, patched, client.MergeFrom(object)); err != nil {
 		return fmt.Errorf("writing Target status: %w", client.IgnoreNotFound(err))
 	}
+	object.ResourceVersion = patched.ResourceVersion // or the finalizer's removal, in the same pass, would always conflict
 	return nil
 }
 
