@@ -47,7 +47,7 @@ func TestASpreadOverTargetsIsActiveActiveAndMovesWhenATargetClosesIfItHonoursTai
 	s.givenPolicy(remoteOnly("spare", "cloud"))
 	target := s.givenSpare(priced("1m", "10"))
 
-	s.createDeployment("web", 4, labelled("app", "web"), spreadOver(v1alpha1.LabelTarget, func(c *corev1.TopologySpreadConstraint) {
+	s.createDeployment("web", 4, requiring(v1alpha1.LabelTarget, corev1.NodeSelectorOpIn, "spare", "cloud"), spreadOver(v1alpha1.LabelTarget, func(c *corev1.TopologySpreadConstraint) {
 		c.NodeTaintsPolicy = ptr.To(corev1.NodeInclusionPolicyHonor)
 		c.MatchLabelKeys = []string{"pod-template-hash"}
 	}))
@@ -71,7 +71,7 @@ func TestPodsThatAvoidEachOtherGetATargetOrAHostEach(t *testing.T) {
 		"regions, by anti-affinity": {[]change{avoiding(corev1.LabelTopologyRegion)}, 2, "cloud, heata: node(s) didn't match pod anti-affinity rules"},
 		"hosts, by anti-affinity":   {[]change{avoiding(corev1.LabelHostname), targeting("cloud")}, 4, "cloud: 4 node(s) didn't match pod anti-affinity rules"},
 		"hosts, by a port of theirs": {[]change{hostPort(31987), targeting("cloud")}, 4,
-			"cloud: 4 node(s) didn't have free ports for the requested pod ports"},
+			"4 node(s) didn't have free ports for the requested pod ports"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

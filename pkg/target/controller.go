@@ -208,16 +208,17 @@ func (c *Controller) writeStatus(ctx context.Context, object *v1alpha1.Target, s
 		live.SetOpen(false) // first; then nothing is sent that the second look does not see
 		status.Sending = live.Synced() && c.Sends.Unsettled(live)
 	}
+	was := object.DeepCopy()
 	if c.closed[object.Name] {
-		object = object.DeepCopy()
-		object.Status.Sending = false
+		was.Status.Sending = false
 	}
-	if !equality.Semantic.DeepEqual(object.Status, status) {
-		patched := object.DeepCopy()
+	if !equality.Semantic.DeepEqual(was.Status, status) {
+		patched := was.DeepCopy()
 		patched.Status = status
-		if err := c.Client.Status().Patch(ctx, patched, client.MergeFrom(object)); err != nil {
+		if err := c.Client.Status().Patch(ctx, patched, client.MergeFrom(was)); err != nil {
 			return fmt.Errorf("writing Target status: %w", client.IgnoreNotFound(err))
 		}
+		object.ResourceVersion = patched.ResourceVersion // or the finalizer's removal, in the same pass, would always conflict
 	}
 	c.closed[object.Name] = !status.Sending
 	if live != nil && status.Sending {

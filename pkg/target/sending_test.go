@@ -51,7 +51,7 @@ func TestATargetOpensAfterItsStatusSaysSoAndClosesBefore(t *testing.T) {
 	object := &v1alpha1.Target{ObjectMeta: metav1.ObjectMeta{Name: "cloud"}}
 	live, err := New(Options{Object: object, Config: &rest.Config{Host: "https://cloud"}, Notify: func(string) {}})
 	require.NoError(t, err)
-	c.Registry.add(live)
+	c.Registry.Add(live)
 	woken := 0
 	live.OnOpen(func() { woken++ })
 	write := func(status v1alpha1.TargetStatus) error { return c.writeStatus(t.Context(), object, status) }
