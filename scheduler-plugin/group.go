@@ -77,32 +77,24 @@ func (p *Plugin) view(key groups.Key, size int, self types.UID, pods []*corev1.P
 	return v
 }
 
-// tieToDelegates ties a group to the target that has delegates of it, from before a restart. It returns why the group has to
-// wait, which it does with each of its pods.
+// tieToDelegates ties a group to the target that has delegates of it, from before a restart. It returns why the group has
+// to wait: for a delegate of one of its pods that is not known, or is about to go.
 func (p *Plugin) tieToDelegates(c *cycle, g *grouped, nodes []fwk.NodeInfo) string {
 	for _, member := range g.members {
-		if fenced := p.fences.get(member.UID); fenced != "" {
+		its := &cycle{policy: c.policy}
+		if reason := p.tie(its, member, nodes); reason != "" {
 			p.waiting.add(member, c.growths)
-			return fmt.Sprintf(reasonHeld, fenced, "it could not be taken back yet")
+			return fmt.Sprintf(reasonOneOfGroup, member.Name, reason)
 		}
-		t, existing := p.holder(member.UID)
-		if t == nil {
-			if reason := p.held(member, c.policy, nodes); reason != "" {
-				p.waiting.add(member, c.growths)
-				return reason
-			}
-		}
-		switch {
-		case t == nil:
-		case existing.DeletionTimestamp != nil:
-			p.waiting.add(member, c.growths)
-			return fmt.Sprintf(reasonMember, t.Name(), member.Name, reasonDelegateEnding)
-		default:
-			g.place = t.NodeName()
+		if its.existing != nil {
+			g.place = its.fence
 		}
 	}
 	return ""
 }
+
+// alone tells whether the pod's way concerns no other pod.
+func (c *cycle) alone() bool { return c.group == nil || c.group.role == groups.Follows }
 
 // notWithGroup says why a place is not the pod's: what the group's leader was told there, or that the group is elsewhere.
 func (c *cycle) notWithGroup(place string) string {

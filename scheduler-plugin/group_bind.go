@@ -98,10 +98,12 @@ func (p *Plugin) gather(ctx context.Context, state fwk.CycleState, pod *corev1.P
 }
 
 // awaitGroup returns when the target has scheduled the delegates of all: before, no pod is bound.
-func (p *Plugin) awaitGroup(ctx context.Context, c *cycle, pod *corev1.Pod) *fwk.Status {
+func (p *Plugin) awaitGroup(ctx context.Context, c *cycle, t *target.Target, pod *corev1.Pod) *fwk.Status {
 	if c.group == nil || c.group.attempt == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, reservationTimeout(t))
+	defer cancel()
 	return refusedAll(c.group.attempt.Ready(ctx, pod.UID))
 }
 
@@ -144,16 +146,9 @@ func (p *Plugin) leaveGroup(state fwk.CycleState, pod *corev1.Pod) {
 
 // recallGroup takes back the delegates that some of a group have from before a restart, where the others do not fit.
 func (p *Plugin) recallGroup(members []*corev1.Pod) {
-	ctx := context.Background()
 	for _, pod := range members {
-		t, existing := p.holder(pod.UID)
-		if t == nil || existing.DeletionTimestamp != nil {
-			continue
-		}
-		klog.Background().Info("took back delegate, because its group does not fit there", "pod", klog.KObj(pod), "target", t.Name())
-		if err := takeBack(ctx, t, existing); err != nil {
-			p.fences.set(pod.UID, t.NodeName())
-			go p.lift(ctx, t, pod, existing)
+		if t, existing := p.holder(pod.UID); t != nil && existing.DeletionTimestamp == nil {
+			p.giveUp(t, pod, existing)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 
 // fits asks whether a target has room: for the pod or, if it leads a group, for all of it.
 func (p *Plugin) fits(ctx context.Context, c *cycle, r *room, pod *corev1.Pod, found *place) string {
-	if c.group == nil || c.group.role == groups.Follows {
+	if c.alone() {
 		return p.misfit(ctx, c, r, pod, found)
 	}
 	place := r.target.NodeName()
@@ -172,7 +172,7 @@ func (p *Plugin) groupFitsNowhere(c *cycle, pod *corev1.Pod, statuses fwk.NodeTo
 		}
 		p.failGroup(g.attempt, pod, statuses.Get(node).Message())
 	case g.role == groups.Leads && g.recall:
-		go p.recallGroup(g.members)
+		p.recallGroup(g.members)
 	}
 	return fwk.NewStatus(fwk.UnschedulableAndUnresolvable)
 }

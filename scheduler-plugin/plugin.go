@@ -68,9 +68,9 @@ type Plugin struct {
 	handle    fwk.Handle
 	refusals  *refusals
 	fences    *fences
+	groups    *grouping // from Factory on
 	sends     *sends
 	inherited inherited
-	groups    *grouping // from Factory on
 	waiting   *waiting
 	batch     batch
 	homes     *homes

@@ -58,7 +58,7 @@ func (p *Plugin) PreBind(ctx context.Context, state fwk.CycleState, pod *corev1.
 	if err != nil {
 		return p.refuse(pod, room.target, err)
 	}
-	if status := p.awaitGroup(ctx, c, pod); !status.IsSuccess() {
+	if status := p.awaitGroup(ctx, c, room.target, pod); !status.IsSuccess() {
 		return status
 	}
 	p.endGrowth(room, pod)

@@ -8,14 +8,12 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 
 	"github.com/spillway-dev/spillway/pkg/target"
-	"github.com/spillway-dev/spillway/scheduler-plugin/groups"
 )
 
 // tied tells that a node's target has the pod's delegate, and that the pod alone decides what becomes of it: not its group, and
 // not somebody who only asks.
 func (c *cycle) tied(node string) bool {
-	alone := c.group == nil || c.group.role == groups.Follows
-	return c.existing != nil && c.fence == node && alone && c.review == nil
+	return c.existing != nil && c.fence == node && c.alone() && c.review == nil
 }
 
 // tiedPlace is the target that has a delegate of the pod already, from a process before this one or from a binding whose
