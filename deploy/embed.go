@@ -18,7 +18,7 @@ import (
 //go:embed crds/*.yaml admission/*.yaml rbac/*.yaml controller/*.yaml target-rbac/*.yaml
 var files embed.FS
 
-// CRDs returns the definitions of Target, PlacementPolicy and ClusterPlacementPolicy.
+// CRDs returns the definitions of Target, PlacementPolicy, ClusterPlacementPolicy and PlacementReview.
 func CRDs() ([]*unstructured.Unstructured, error) { return load("crds") }
 
 // Admission returns the policies that elect pods, and their bindings: one for each label that allows bursting. The API

@@ -50,6 +50,7 @@ func TestEveryCRDHasThePrinterColumnsThatUsersRead(t *testing.T) {
 		},
 		"PlacementPolicy":        {"Mode", "Valid", "Effective", "Age"},
 		"ClusterPlacementPolicy": {"Mode", "Valid", "Effective", "Age"},
+		"PlacementReview":        {"Pod", "Winner", "Answer", "Age"},
 	}
 	got := map[string][]string{}
 	objects, err := CRDs()

@@ -19,6 +19,7 @@ const cycleKey fwk.StateKey = Name
 // cycle is what one pod's scheduling cycle finds out, from PreFilter to Bind.
 type cycle struct {
 	policy   *placement.Policy
+	review   *WhatIf // nil in the scheduler's own cycles
 	shape    shape
 	request  placement.Request
 	fence    string             // the only virtual node that the pod may go to, because its delegate is there; "" when free
@@ -51,7 +52,7 @@ type place struct {
 
 // Clone is for preemption's what-if, which only asks about local nodes: they leave no trace in a clone.
 func (c *cycle) Clone() fwk.StateData {
-	return &cycle{policy: c.policy, shape: c.shape, request: c.request, fence: c.fence, existing: c.existing, local: c.local, growths: c.growths, remote: c.remote, localOnly: c.localOnly, places: map[string]*place{}}
+	return &cycle{policy: c.policy, review: c.review, shape: c.shape, request: c.request, fence: c.fence, existing: c.existing, local: c.local, growths: c.growths, remote: c.remote, localOnly: c.localOnly, places: map[string]*place{}}
 }
 
 func cycleOf(state fwk.CycleState) (*cycle, error) {

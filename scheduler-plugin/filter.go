@@ -30,7 +30,7 @@ func (p *Plugin) Filter(ctx context.Context, state fwk.CycleState, pod *corev1.P
 	if found.reason == "" {
 		return nil
 	}
-	p.waiting.add(pod, c.growths)
+	p.wake(c.review, pod, c.growths)
 	if found.Local {
 		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, found.reason)
 	}
@@ -55,9 +55,12 @@ func (p *Plugin) localPlace(c *cycle, info fwk.NodeInfo) *place {
 		FreeShare: freeShare(info, c.request),
 		Labels:    labels.Set(info.Node().Labels),
 	}}
-	if c.fence != "" {
+	switch down := c.review.down(found.Name); {
+	case down != "":
+		found.reason = down
+	case c.fence != "":
 		found.reason = fmt.Sprintf(reasonFenced, c.fence)
-	} else {
+	default:
 		found.reason = c.policy.Admit(found.Place)
 	}
 	return found
@@ -72,6 +75,9 @@ func (p *Plugin) remotePlace(ctx context.Context, c *cycle, pod *corev1.Pod, nod
 		return found
 	}
 	found.Estimate = placement.EstimateFor(c.request, room.target.Signals())
+	if found.reason = c.review.down(found.Name); found.reason != "" {
+		return found
+	}
 	if c.existing != nil && c.fence == node.Name {
 		p.tiedPlace(c, room, pod, found)
 		return found
@@ -84,7 +90,7 @@ func (p *Plugin) remotePlace(ctx context.Context, c *cycle, pod *corev1.Pod, nod
 		func() string { return p.namespaceNotFor(room.target.Spec(), pod.Namespace) },
 		func() string { return p.refusedBefore(pod, room) },
 		func() string { return c.policy.Admit(found.Place) },
-		func() string { return p.misfit(ctx, c, room, pod, found) },
+		func() string { return unlessThere(c, room, pod, p.misfit(ctx, c, room, pod, found)) },
 	} {
 		if found.reason = refuse(); found.reason != "" {
 			return found

@@ -15,14 +15,15 @@ import (
 // PreFilter decides who may go where: whether the pod may leave the source at all, by which policy, and whether a delegate
 // that exists already ties it to one target.
 func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
-	growths := p.waiting.now()
-	policy, err := p.Policies.For(pod)
+	growths, review := p.waiting.now(), reviewOf(state)
+	policy, err := p.policyFor(pod, review)
 	if err != nil {
-		p.waiting.add(pod, growths)
+		p.wake(review, pod, growths)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, err.Error())
 	}
 	c := &cycle{
 		policy:  policy,
+		review:  review,
 		shape:   shapeOf(pod),
 		growths: growths,
 		request: placement.RequestOf(pod),
@@ -30,10 +31,10 @@ func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.
 		places:  map[string]*place{},
 	}
 	if refusal := p.tie(c, pod, nodes); refusal != "" {
-		p.waiting.add(pod, growths)
+		p.wake(review, pod, growths)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, refusal)
 	}
-	if c.remote == "" && p.preemptsFirst(policy, pod, c.fence) {
+	if c.remote == "" && review == nil && p.preemptsFirst(policy, pod, c.fence) { // nobody is evicted for a question
 		c.localOnly = reasonPreemptsFirst
 	}
 	c.homes = p.homesOf(pod)

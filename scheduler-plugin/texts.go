@@ -9,6 +9,7 @@ const (
 	reasonHeld            = "%s may have a delegate of this pod (%s): the pod waits for that target, because elsewhere it might run twice; to give that delegate up, delete the pod"
 	reasonFenced          = "its delegate is in %s"
 	reasonPreemptsFirst   = "by its policy the pod first evicts local pods of lower priority (preemption: BeforeBurst)"
+	reasonDownAsAsked     = "down, as asked"
 	reasonNoTarget        = "its Target does not exist any more"
 	reasonCordoned        = "its virtual node is cordoned: kubectl uncordon %s opens it"
 	reasonNamespaceNotFor = "its Target's namespaces.selector does not admit namespace %s"

@@ -35,6 +35,7 @@ import (
 	schedulerplugin "github.com/spillway-dev/spillway/scheduler-plugin"
 	"github.com/spillway-dev/spillway/scheduler-plugin/policies"
 	"github.com/spillway-dev/spillway/scheduler-plugin/profile"
+	"github.com/spillway-dev/spillway/scheduler-plugin/review"
 )
 
 // schedulerMetrics is where kube-scheduler's own metrics are: its registry is not controller-runtime's.
@@ -54,7 +55,7 @@ type process struct {
 	scheduler     *profile.Scheduler
 	targets       client.Reader
 	nodes         corelisters.NodeLister
-	pods          target.PodLister
+	pods          corelisters.PodLister
 	ready         atomic.Bool
 }
 
@@ -197,6 +198,11 @@ func (p *process) wireControllers(ctx context.Context, mgr manager.Manager) erro
 		return fmt.Errorf("setting up Targets: %w", err)
 	}
 	if err := p.policies.Setup(mgr, p.places); err != nil {
+		return err
+	}
+	reviews := review.New(review.Options{Client: mgr.GetClient(), Asked: p.scheduler.Reviewer, ErrNotRunning: profile.ErrNotRunning,
+		Pods: p.pods, Policies: p.policies, Clock: clock.RealClock{}})
+	if err := reviews.Setup(mgr); err != nil {
 		return err
 	}
 	endpoints, err := p.kubeletAPI(ctx)

@@ -11,17 +11,26 @@ import (
 )
 
 // Explanation is why a pod is where it is, or nowhere. A pod that has been placed has a Record, a pending one Refusals, one
-// that is not elected Missing.
+// that is not elected Missing. An answer to "what would happen now?" has a Record too, and says Live.
 type Explanation struct {
+	// Kind of a workload that has not been submitted; empty for a pod that exists.
+	Kind      string `json:"kind,omitempty"`
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	Phase     string `json:"phase"`
+	Phase     string `json:"phase,omitempty"`
 	Elected   bool   `json:"elected"`
 	// Place is a target's name or "local"; empty while the pod is pending.
-	Place  string            `json:"place,omitempty"`
-	Node   string            `json:"node,omitempty"`
-	Why    string            `json:"why,omitempty"`
-	Record *placement.Record `json:"record,omitempty"`
+	Place string `json:"place,omitempty"`
+	Node  string `json:"node,omitempty"`
+	Why   string `json:"why,omitempty"`
+	// Live says that Record is what would happen now, if what is Supposed were so; Winner is the place that would take the
+	// pod, empty when none would.
+	Live     bool     `json:"live,omitempty"`
+	Winner   string   `json:"winner,omitempty"`
+	Supposed []string `json:"supposed,omitempty"`
+	// NotLive is why the Refusals are those of the pod's last try.
+	NotLive string            `json:"notLive,omitempty"`
+	Record  *placement.Record `json:"record,omitempty"`
 	// Refusals are the reasons of a pending pod's last try, place by place; Hints what to do.
 	Refusals []Refusal `json:"refusals,omitempty"`
 	Hints    []string  `json:"hints,omitempty"`
@@ -48,6 +57,11 @@ func Explain(object *corev1.Pod, namespaceLabels map[string]string, targets []st
 		e.Record = &record
 	}
 	return e
+}
+
+// NotSubmitted explains a workload's pod that admission, asked in a dry run, did not elect.
+func NotSubmitted(kind, name string, object *corev1.Pod, namespaceLabels map[string]string) Explanation {
+	return Explanation{Kind: kind, Namespace: object.Namespace, Name: name, Missing: missing(object, namespaceLabels)}
 }
 
 // missing is what admission found wanting when the pod was created, as far as it can still be seen.

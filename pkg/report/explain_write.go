@@ -20,7 +20,7 @@ const (
 // WriteExplanation writes an explanation for people.
 func WriteExplanation(out io.Writer, e Explanation) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "Pod %s/%s: %s", e.Namespace, e.Name, e.Phase)
+	fmt.Fprintf(&b, "%s %s/%s: %s", cmp.Or(e.Kind, "Pod"), e.Namespace, e.Name, cmp.Or(e.Phase, notSubmitted))
 	if e.Place != "" {
 		fmt.Fprintf(&b, " on %s", Pod{Place: e.Place, Node: e.Node}.where())
 	}
@@ -29,6 +29,8 @@ func WriteExplanation(out io.Writer, e Explanation) error {
 	case !e.Elected:
 		b.WriteString("It is not elected: Spillway leaves it to the cluster's own scheduler.\n")
 		writeList(&b, "What is missing", e.Missing)
+	case e.Live:
+		writeAnswer(&b, e)
 	case e.Node == "":
 		writeRefusals(&b, e)
 	case e.Record == nil:
@@ -41,7 +43,11 @@ func WriteExplanation(out io.Writer, e Explanation) error {
 }
 
 func writeRefusals(b *bytes.Buffer, e Explanation) {
-	b.WriteString("No place takes it now. It is tried again whenever something changes.\n\n")
+	b.WriteString("No place takes it now. It is tried again whenever something changes.\n")
+	if e.NotLive != "" {
+		fmt.Fprintf(b, "It could not be asked about now, so these are the reasons of its last try: %s.\n", oneLine(e.NotLive))
+	}
+	b.WriteString("\n")
 	t := table{header: []string{"PLACE", "REASON"}}
 	for _, refusal := range e.Refusals {
 		t.add(cmp.Or(refusal.Place, "any"), refusal.Reason)

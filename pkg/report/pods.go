@@ -141,6 +141,9 @@ func winner(r placement.Record) *placement.RecordPlace {
 }
 
 func won(r placement.Record, place placement.RecordPlace) bool {
+	if r.Node == "" { // an answer that nothing fits
+		return false
+	}
 	if r.Target == "" {
 		return place.Local
 	}

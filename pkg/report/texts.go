@@ -10,6 +10,7 @@ const (
 	whyLocalFull  = "; local: %s"
 	whyNoRecord   = "it was bound without Spillway's scheduler, so there is no record of other places"
 	whyWaiting    = "the scheduler has not looked at it yet"
+	notSubmitted  = "not submitted"
 )
 
 // What keeps a pod from being elected, and what to do.

@@ -23,6 +23,8 @@ import (
 // Scheduler is Kubernetes' scheduler with our profile.
 type Scheduler struct {
 	*scheduler.Scheduler
+	// Reviewer answers what would happen, without doing it.
+	Reviewer    *Reviewer
 	informers   informers.SharedInformerFactory
 	dynamic     dynamicinformer.DynamicSharedInformerFactory
 	broadcaster events.EventBroadcaster
@@ -57,6 +59,9 @@ func New(ctx context.Context, client kubernetes.Interface, dynamicClient dynamic
 	if err != nil {
 		return nil, fmt.Errorf("building the scheduler: %w", err)
 	}
+	if s.Reviewer, err = newReviewer(ctx, client, factory, s, plugin, plugins, spillway); err != nil {
+		return nil, err
+	}
 	s.explainByPlace(client, registry, plugin)
 	return s, nil
 }
@@ -79,6 +84,7 @@ func (s *Scheduler) Run(ctx context.Context) error {
 	if err := s.WaitForHandlersSync(ctx); err != nil {
 		return fmt.Errorf("waiting for the scheduler's caches: %w", err)
 	}
+	s.Reviewer.running.Store(true)
 	s.Scheduler.Run(ctx)
 	return nil
 }

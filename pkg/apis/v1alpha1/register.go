@@ -15,6 +15,7 @@ func AddToScheme(s *runtime.Scheme) error {
 		&Target{}, &TargetList{},
 		&PlacementPolicy{}, &PlacementPolicyList{},
 		&ClusterPlacementPolicy{}, &ClusterPlacementPolicyList{},
+		&PlacementReview{}, &PlacementReviewList{},
 	)
 	metav1.AddToGroupVersion(s, GroupVersion)
 	return nil
