@@ -78,6 +78,9 @@ func (p *Plugin) remotePlace(ctx context.Context, c *cycle, pod *corev1.Pod, nod
 		return found
 	}
 	found.Estimate = placement.EstimateFor(c.request, room.target.Signals())
+	if found.reason = c.review.down(found.Name); found.reason != "" {
+		return found
+	}
 	if c.tied(node.Name) {
 		p.tiedPlace(c, room, pod, found)
 		return found

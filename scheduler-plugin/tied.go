@@ -35,7 +35,9 @@ func (p *Plugin) tiedPlace(c *cycle, r *room, pod *corev1.Pod, found *place) {
 		func() string { return c.policy.Admit(found.Place) },
 	} {
 		if found.reason = refuse(); found.reason != "" {
-			p.giveUp(r.target, pod, c.existing)
+			if c.review == nil {
+				p.giveUp(r.target, pod, c.existing)
+			}
 			return
 		}
 	}
@@ -45,6 +47,9 @@ func (p *Plugin) tiedPlace(c *cycle, r *room, pod *corev1.Pod, found *place) {
 // tie says in the cycle where the pod's delegate is, and returns why the pod has to wait for one that is not known, or is
 // about to go; "" when it need not.
 func (p *Plugin) tie(c *cycle, pod *corev1.Pod, nodes []fwk.NodeInfo) string {
+	if c.review.anew() {
+		return ""
+	}
 	if fenced := p.fences.get(pod.UID); fenced != "" {
 		return fmt.Sprintf(reasonHeld, fenced, "it could not be taken back yet")
 	}
