@@ -86,7 +86,6 @@ func (p *Plugin) remotePlace(ctx context.Context, c *cycle, pod *corev1.Pod, nod
 		return found
 	}
 	for _, refuse := range []func() string{
-		func() string { return c.review.down(found.Name) },
 		func() string { return c.remote },
 		func() string { return fenced(c, node) },
 		func() string { return c.notWithGroup(node.Name) },
@@ -142,10 +141,6 @@ type alike struct {
 
 // misfit dry-runs the delegate, as it would be, on the target's nodes.
 func (p *Plugin) misfit(ctx context.Context, c *cycle, r *room, pod *corev1.Pod, found *place) string {
-	if c.existing != nil && c.existing.Spec.NodeName != "" {
-		found.node, found.FreeShare = c.existing.Spec.NodeName, 1
-		return "" // it is there already; its room is its own
-	}
 	fit, err := r.dryrun.FitAlike(ctx, alike{c.shape, r.target.Object().Generation},
 		func() (*corev1.Pod, error) { return p.delegateFor(pod, r.target) })
 	switch {

@@ -10,10 +10,10 @@ import (
 	"github.com/spillway-dev/spillway/pkg/target"
 )
 
-// tied tells that a node's target has the pod's delegate, and that the pod alone decides what becomes of it: not its group, and
-// not somebody who only asks.
+// tied tells that a node's target has the pod's delegate, and that the pod alone decides what becomes of it, not its
+// group.
 func (c *cycle) tied(node string) bool {
-	return c.existing != nil && c.fence == node && c.alone() && c.review == nil
+	return c.existing != nil && c.fence == node && c.alone()
 }
 
 // tiedPlace is the target that has a delegate of the pod already, from a process before this one or from a binding whose

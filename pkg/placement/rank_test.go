@@ -53,14 +53,6 @@ func TestTotals(t *testing.T) {
 			policy: v1alpha1.PlacementPolicySpec{Mode: v1alpha1.ModeLocalFirst, Weights: &v1alpha1.Weights{Cost: 1}},
 			places: []placement.Place{growing(place("free", 0.1, 1, 1)), place("dear", 9, 1, 1), growing(place("dearer", 0.2, 1, 1))},
 			want:   []int64{49, 51, 25}},
-		"of places with little room the fullest comes first, so that another keeps its large pieces": {
-			policy: byCapacity,
-			places: []placement.Place{place("a", 1, 1, 0.2), place("b", 1, 1, 0.1), place("c", 1, 1, 0)},
-			want:   []int64{67, 83, 100}},
-		"any place with plenty of room comes before all with little": {
-			policy: byCapacity,
-			places: []placement.Place{place("a", 1, 1, 0.29), place("b", 1, 1, 0.01), place("c", 1, 1, 0.31)},
-			want:   []int64{50, 95, 100}},
 		"places within the tolerance tie": {
 			policy: byCarbon,
 			places: []placement.Place{place("a", 1, 200, 1), place("b", 1, 201, 1), place("c", 1, 210, 1)},
