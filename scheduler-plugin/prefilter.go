@@ -15,22 +15,22 @@ import (
 // PreFilter decides who may go where: whether the pod may leave the source at all, by which policy, and whether a delegate
 // that exists already ties it to one target.
 func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
-	growths := p.waiting.now()
+	seen := p.waiting.now()
 	policy, err := p.Policies.For(pod)
 	if err != nil {
-		p.waiting.add(pod, growths)
+		p.waiting.add(pod, shapeOf(pod), refusers{anyTarget: false}, seen)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, err.Error())
 	}
 	c := &cycle{
 		policy:  policy,
 		shape:   shapeOf(pod),
-		growths: growths,
+		seen:    seen,
 		request: placement.RequestOf(pod),
 		remote:  p.mayLeave(pod),
 		places:  map[string]*place{},
 	}
 	if refusal := p.tie(c, pod, nodes); refusal != "" {
-		p.waiting.add(pod, growths)
+		p.waiting.add(pod, shapeAlone(pod.UID), refusers{anyTarget: false}, seen)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, refusal)
 	}
 	if c.remote == "" && p.preemptsFirst(policy, pod, c.fence) {
