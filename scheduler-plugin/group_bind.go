@@ -87,6 +87,9 @@ func (p *Plugin) giveBack(place string, seats []*groups.Seat) {
 			r.dryrun.Forget(seat.Delegate)
 		}
 	}
+	if r != nil {
+		p.waiting.tell(r.target.Name(), freed) // others may take it
+	}
 }
 
 // gather returns when all pods of the group have got as far as this one: before, no delegate is created.
@@ -125,7 +128,7 @@ func (p *Plugin) groupRefused(pod *corev1.Pod, t *target.Target, reason string) 
 func (p *Plugin) failGroup(a *groups.Attempt, pod *corev1.Pod, reason string) {
 	place := strings.TrimPrefix(a.Place, v1alpha1.VirtualNodePrefix)
 	if a.Fail(fmt.Sprintf(reasonMember, place, pod.Name, reason)) {
-		pause := p.refusals.add(pod.UID, place, reason)
+		pause := p.refusals.add(place, ofPod(pod.UID), pod.UID, forRoom, reason)
 		time.AfterFunc(pause, func() { p.wakeGroup(a.Key) })
 	}
 }

@@ -141,7 +141,7 @@ type missKey struct {
 
 type miss struct {
 	reason  string
-	growths int64 // of the targets, when it was found
+	seen    int64 // the moment, of those at which targets change
 	until   time.Time
 	members []*corev1.Pod
 }
@@ -153,12 +153,12 @@ type misses struct {
 }
 
 // recall returns the reason that was found a moment ago, or asks and keeps what it says.
-func (m *misses) recall(g *grouped, place string, growths int64, now time.Time, ask func() string) string {
+func (m *misses) recall(g *grouped, place string, seen int64, now time.Time, ask func() string) string {
 	key := missKey{g.key, place}
 	m.mu.Lock()
 	known, ok := m.byKey[key]
 	m.mu.Unlock()
-	if ok && known.growths == growths && now.Before(known.until) && slices.Equal(known.members, g.members) {
+	if ok && known.seen == seen && now.Before(known.until) && slices.Equal(known.members, g.members) {
 		return known.reason
 	}
 	reason := ask()
@@ -166,7 +166,7 @@ func (m *misses) recall(g *grouped, place string, growths int64, now time.Time, 
 	defer m.mu.Unlock()
 	delete(m.byKey, key)
 	if reason != "" {
-		m.byKey[key] = miss{reason: reason, growths: growths, until: now.Add(missFor), members: g.members}
+		m.byKey[key] = miss{reason: reason, seen: seen, until: now.Add(missFor), members: g.members}
 	}
 	return reason
 }
