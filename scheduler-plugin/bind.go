@@ -37,13 +37,14 @@ func (p *Plugin) Bind(ctx context.Context, state fwk.CycleState, pod *corev1.Pod
 			Annotations: map[string]string{v1alpha1.AnnotationPlacement: record}},
 		Target: corev1.ObjectReference{Kind: "Node", Name: nodeName},
 	}
+	if found := c.get(nodeName); found != nil && !found.Local {
+		p.bound(found.Name, pod.UID) // before its delegate can be lost
+	}
 	// A process that stops must know as well whether it has bound the pod.
 	if c.mayBeBound, err = p.post(context.WithoutCancel(ctx), binding); err != nil {
 		return fwk.AsStatus(fmt.Errorf("binding to %s: %w", nodeName, err))
 	}
 	p.sends.end(pod.UID)
-	p.waiting.remove(pod.UID)
-	p.groupBound(c, pod)
 	for _, name := range marks(pod) {
 		go p.unmark(context.WithoutCancel(ctx), pod, name)
 	}

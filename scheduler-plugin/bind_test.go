@@ -1,9 +1,7 @@
 package schedulerplugin
 
 import (
-	"fmt"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -12,7 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes/fake"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
@@ -60,7 +57,6 @@ func TestBind(t *testing.T) {
 			client.PrependReactor("get", "pods", func(clienttesting.Action) (bool, runtime.Object, error) { return true, test.now, nil })
 			p, _ := newPlugin(t, nil)
 			p.handle.(*handle).client = client
-			p.waiting.add(electedPod(), p.waiting.now())
 			state := framework.NewCycleState()
 			c := &cycle{policy: placement.BuiltIn(), places: map[string]*place{"spillway-cloud": {Place: placement.Place{Name: "cloud"}}}}
 			state.Write(cycleKey, c)
@@ -72,10 +68,8 @@ func TestBind(t *testing.T) {
 			assert.Equal(t, test.wantMaybe, c.mayBeBound)
 			assert.Equal(t, test.wantError, p.Unsettled("cloud"), "until it is bound, or taken back")
 			if test.wantError {
-				assert.Contains(t, p.waiting.pods, electedPod().UID)
 				return
 			}
-			assert.Empty(t, p.waiting.pods, "a bound pod waits for nothing")
 			assert.Equal(t, corev1.ObjectReference{Kind: "Node", Name: "spillway-cloud"}, bound.Target)
 			assert.Equal(t, electedPod().UID, bound.UID, "never another pod of that name")
 			record, err := placement.Decode(bound.Annotations[v1alpha1.AnnotationPlacement])
@@ -84,51 +78,4 @@ func TestBind(t *testing.T) {
 			assert.True(t, record.At.Equal(&metav1.Time{Time: noon}))
 		})
 	}
-}
-
-func TestABurstOfChangesWakesWaitingPodsOnce(t *testing.T) {
-	p, _ := newPlugin(t, nil)
-	activated := p.handle.(*handle).activated
-	p.waiting.grown()
-	p.waiting.add(electedPod(), p.waiting.now())
-	p.waiting.add(electedPod(func(p *corev1.Pod) { p.Name, p.UID = "placed", "uid-2" }), p.waiting.now())
-	p.waiting.remove("uid-2")
-	for range 5 {
-		p.waiting.grown()
-	}
-	select {
-	case pods := <-activated:
-		require.Len(t, pods, 1)
-		assert.Contains(t, pods, "shop/web")
-	case <-time.After(10 * time.Second):
-		t.Fatal("nobody was woken")
-	}
-	p.waiting.grown()
-	time.Sleep(wakeDelay + 50*time.Millisecond)
-	assert.Empty(t, activated, "nobody waits any more")
-}
-
-func TestAPodThatWasRefusedByWhatIsNoLongerSoIsWoken(t *testing.T) {
-	p, _ := newPlugin(t, nil)
-	seen := p.waiting.now()
-	p.waiting.grown() // while the pod's cycle runs
-	p.waiting.add(electedPod(), seen)
-	select {
-	case pods := <-p.handle.(*handle).activated:
-		assert.Contains(t, pods, "shop/web")
-	case <-time.After(10 * time.Second):
-		t.Fatal("the growth was missed")
-	}
-}
-
-func TestManyWaitingPodsAreWokenInBatches(t *testing.T) {
-	w := newWaiting(func(map[string]*corev1.Pod) {})
-	for i := range wakeBatch + 1 {
-		name := fmt.Sprint("p", i)
-		w.add(electedPod(func(p *corev1.Pod) { p.Name, p.UID = name, types.UID(name) }), w.now())
-	}
-	w.grown()
-	assert.Len(t, w.take(), wakeBatch)
-	w.add(electedPod(), w.now())
-	assert.Len(t, w.take(), 1, "a pod that was refused again waits for the next growth")
 }

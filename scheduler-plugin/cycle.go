@@ -25,7 +25,7 @@ type cycle struct {
 	fence    string             // the only virtual node that the pod may go to, because its delegate is there; "" when free
 	existing *corev1.Pod        // the delegate there, if it has been seen already
 	local    placement.Estimate // of the source's own nodes
-	growths  int64              // of the targets' room, when the cycle began
+	seen     int64              // the moment, of those at which targets change, when the cycle began
 	remote   string             // why the pod may not leave the source at all; "" when it may
 	group    *grouped           // nil for a pod that is in none
 
@@ -41,12 +41,14 @@ type cycle struct {
 	sent       *target.Target // where the pod was sent, once anything was
 	created    *corev1.Pod    // the delegate, once it exists
 	mayBeBound bool           // the answer to the binding was lost
+	asked      time.Time      // when its target was asked
 }
 
 // place is one node in one cycle.
 type place struct {
 	placement.Place
 	reason   string      // why not; "" when feasible
+	forRoom  bool        // the reason is want of room
 	node     string      // the target's node of the dry run
 	delegate *corev1.Pod // as it will be, from Reserve on
 }
@@ -54,7 +56,7 @@ type place struct {
 // Clone is for preemption's what-if, which only asks about local nodes: they leave no trace in a clone.
 func (c *cycle) Clone() fwk.StateData {
 	return &cycle{policy: c.policy, review: c.review, shape: c.shape, request: c.request, fence: c.fence, existing: c.existing, local: c.local,
-		growths: c.growths, remote: c.remote, localOnly: c.localOnly, homes: c.homes, group: c.group, places: map[string]*place{}}
+		seen: c.seen, remote: c.remote, localOnly: c.localOnly, homes: c.homes, group: c.group, places: map[string]*place{}}
 }
 
 func cycleOf(state fwk.CycleState) (*cycle, error) {

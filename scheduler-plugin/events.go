@@ -12,17 +12,35 @@ import (
 	"github.com/spillway-dev/spillway/scheduler-plugin/groups"
 )
 
-// EventsToRegister are the source cluster's events that may make a refused pod fit: virtual nodes come and change with
-// their targets. What happens inside a target is told by waiting.go.
+// EventsToRegister are the source cluster's events that may make a refused pod fit: virtual nodes come and change, and
+// policies do. What happens to Targets and inside targets is told by news.go.
 func (p *Plugin) EventsToRegister(context.Context) ([]fwk.ClusterEventWithHint, error) {
+	policyChanged := p.calling(whenPolicyChanged)
 	return []fwk.ClusterEventWithHint{
-		{Event: fwk.ClusterEvent{Resource: fwk.Node, ActionType: fwk.Add | fwk.UpdateNodeLabel | fwk.UpdateNodeTaint | fwk.UpdateNodeCondition}},
+		{Event: fwk.ClusterEvent{Resource: fwk.Node, ActionType: fwk.Add | fwk.UpdateNodeLabel | fwk.UpdateNodeTaint | fwk.UpdateNodeCondition}, QueueingHintFn: p.callLine},
 		{Event: fwk.ClusterEvent{Resource: fwk.Node, ActionType: fwk.UpdateNodeAllocatable}, QueueingHintFn: forGroups},
 		{Event: fwk.ClusterEvent{Resource: fwk.AssignedPod, ActionType: fwk.Delete | fwk.UpdatePodScaleDown}, QueueingHintFn: forGroups},
-		{Event: fwk.ClusterEvent{Resource: fwk.EventResource("targets.v1alpha1.spillway.dev"), ActionType: fwk.Add | fwk.Update}, QueueingHintFn: whenSpecChanged},
-		{Event: fwk.ClusterEvent{Resource: fwk.EventResource("placementpolicies.v1alpha1.spillway.dev"), ActionType: fwk.All}, QueueingHintFn: whenPolicyChanged},
-		{Event: fwk.ClusterEvent{Resource: fwk.EventResource("clusterplacementpolicies.v1alpha1.spillway.dev"), ActionType: fwk.All}, QueueingHintFn: whenPolicyChanged},
+		{Event: fwk.ClusterEvent{Resource: "placementpolicies.v1alpha1.spillway.dev", ActionType: fwk.All}, QueueingHintFn: policyChanged},
+		{Event: fwk.ClusterEvent{Resource: "clusterplacementpolicies.v1alpha1.spillway.dev", ActionType: fwk.All}, QueueingHintFn: policyChanged},
 	}, nil
+}
+
+// callLine has one pod of the waiting pod's shape woken, instead of every pod that waits.
+func (p *Plugin) callLine(_ klog.Logger, pod *corev1.Pod, _, _ any) (fwk.QueueingHint, error) {
+	if p.waiting.callLineOf(pod.UID) {
+		return fwk.QueueSkip, nil
+	}
+	return fwk.Queue, nil
+}
+
+// calling calls the line of a pod that a hint would have queued.
+func (p *Plugin) calling(hint fwk.QueueingHintFn) fwk.QueueingHintFn {
+	return func(logger klog.Logger, pod *corev1.Pod, old, now any) (fwk.QueueingHint, error) {
+		if queue, err := hint(logger, pod, old, now); err != nil || queue == fwk.QueueSkip {
+			return queue, err
+		}
+		return p.callLine(logger, pod, old, now)
+	}
 }
 
 // forGroups tries a group again when there is more room on a local node: of those it is this plugin that finds them too
@@ -34,7 +52,7 @@ func forGroups(_ klog.Logger, pod *corev1.Pod, _, _ any) (fwk.QueueingHint, erro
 	return fwk.QueueSkip, nil
 }
 
-// whenSpecChanged keeps the figures in a Target's status, which change with every pod, from waking all pods that wait.
+// whenSpecChanged keeps what is in a status from waking pods.
 func whenSpecChanged(_ klog.Logger, _ *corev1.Pod, old, now any) (fwk.QueueingHint, error) {
 	was, err := meta.Accessor(old)
 	if old == nil || err != nil {

@@ -30,7 +30,6 @@ func (p *Plugin) Filter(ctx context.Context, state fwk.CycleState, pod *corev1.P
 	if found.reason == "" {
 		return nil
 	}
-	p.wake(c.review, pod, c.growths)
 	if found.Local {
 		return fwk.NewStatus(fwk.UnschedulableAndUnresolvable, found.reason)
 	}
@@ -92,7 +91,8 @@ func (p *Plugin) remotePlace(ctx context.Context, c *cycle, pod *corev1.Pod, nod
 		func() string { return c.localOnly },
 		func() string { return unusable(room, pod, node) },
 		func() string { return p.namespaceNotFor(room.target.Spec(), pod.Namespace) },
-		func() string { return p.refusedBefore(pod, room) },
+		func() string { return p.refusedBefore(c, pod, room, found) },
+		func() string { return p.losses.reason(room.target.Name(), pod.UID) },
 		func() string { return c.policy.Admit(found.Place) },
 		func() string { return unlessThere(c, room, pod, p.fits(ctx, c, room, pod, found)) },
 	} {
@@ -125,12 +125,18 @@ func (p *Plugin) namespaceNotFor(spec *v1alpha1.TargetSpec, namespace string) st
 	return ""
 }
 
-func (p *Plugin) refusedBefore(pod *corev1.Pod, r *room) string {
-	refusal, ok := p.refusals.get(pod.UID, r.target.Name())
+// refusedBefore gives what the target said to this pod, or to another one like it.
+func (p *Plugin) refusedBefore(c *cycle, pod *corev1.Pod, r *room, found *place) string {
+	refusal, ok := p.refusals.get(r.target.Name(), c.shape, pod.UID)
 	if !ok {
 		return ""
 	}
-	return fmt.Sprintf(reasonRefusedBefore, p.now().Sub(refusal.at).Round(time.Second), refusal.reason)
+	found.forRoom = refusal.kind == forRoom
+	reason := reasonRefusedBefore
+	if refusal.pod != pod.UID {
+		reason = reasonRefusedAlike
+	}
+	return fmt.Sprintf(reason, p.now().Sub(refusal.at).Round(time.Second), refusal.reason)
 }
 
 // alike is what the delegates of identical pods for one target are made from.
@@ -147,10 +153,12 @@ func (p *Plugin) misfit(ctx context.Context, c *cycle, r *room, pod *corev1.Pod,
 	case err == nil:
 		found.node, found.FreeShare = fit.Node, fit.FreeShare
 		return ""
-	case dryrun.IsMisfit(err):
-		return r.grow(pod, found, err)
 	case delegate.IsRefused(err):
 		return err.Error()
+	}
+	found.forRoom = true
+	if dryrun.IsMisfit(err) {
+		return r.grow(pod, found, err)
 	}
 	return fmt.Sprintf("its dry run failed: %v", err)
 }

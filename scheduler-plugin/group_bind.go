@@ -125,7 +125,7 @@ func (p *Plugin) groupRefused(pod *corev1.Pod, t *target.Target, reason string) 
 func (p *Plugin) failGroup(a *groups.Attempt, pod *corev1.Pod, reason string) {
 	place := strings.TrimPrefix(a.Place, v1alpha1.VirtualNodePrefix)
 	if a.Fail(fmt.Sprintf(reasonMember, place, pod.Name, reason)) {
-		pause := p.refusals.add(pod.UID, place, reason)
+		pause := p.refusals.add(place, ofPod(pod.UID), pod.UID, byRule, reason)
 		time.AfterFunc(pause, func() { p.wakeGroup(a.Key) })
 	}
 }

@@ -20,8 +20,9 @@ func (p *Plugin) fits(ctx context.Context, c *cycle, r *room, pod *corev1.Pod, f
 	}
 	place := r.target.NodeName()
 	if c.group.role == groups.Leads {
-		reason := p.groups.misses.recall(c.group, place, c.growths, p.now(), func() string { return p.findSeats(ctx, c.group, r, found) })
+		reason := p.groups.misses.recall(c.group, place, c.seen, p.now(), func() string { return p.findSeats(ctx, c.group, r, found) })
 		if reason != "" {
+			found.forRoom = true
 			return reason
 		}
 	}
@@ -70,7 +71,7 @@ func (p *Plugin) memberRefused(member *corev1.Pod, r *room, found *place) string
 	if reason := p.mayLeave(member); reason != "" {
 		return reason
 	}
-	if reason := p.refusedBefore(member, r); reason != "" {
+	if reason := p.refusedBefore(&cycle{shape: shapeAlone(member.UID)}, member, r, &place{}); reason != "" {
 		return reason
 	}
 	policy, err := p.Policies.For(member)
@@ -91,7 +92,7 @@ func (p *Plugin) groupOnLocal(ctx context.Context, c *cycle, pod *corev1.Pod, no
 	}
 	if g.role == groups.Leads {
 		g.onLocal.Do(func() {
-			g.local = p.groups.misses.recall(g, groups.Local, c.growths, p.now(), func() string { return p.findLocalSeats(ctx, g, pod) })
+			g.local = p.groups.misses.recall(g, groups.Local, c.seen, p.now(), func() string { return p.findLocalSeats(ctx, g, pod) })
 		})
 		if g.local != "" {
 			return g.local
@@ -109,7 +110,7 @@ func (p *Plugin) groupOnLocal(ctx context.Context, c *cycle, pod *corev1.Pod, no
 
 func (p *Plugin) findLocalSeats(ctx context.Context, g *grouped, pod *corev1.Pod) string {
 	for _, member := range g.members {
-		if refusal, ok := p.refusals.get(member.UID, groups.Local); ok {
+		if refusal, ok := p.refusals.get(groups.Local, shapeAlone(member.UID), member.UID); ok {
 			return fmt.Sprintf(reasonOneOfGroup, member.Name, refusal.reason)
 		}
 	}

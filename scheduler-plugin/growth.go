@@ -130,7 +130,7 @@ func (p *Plugin) awaitNode(ctx context.Context, r *room, pod *corev1.Pod, states
 		return nil
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf(reasonNotGrown, timeout, said)
+		return noRoom(fmt.Errorf(reasonNotGrown, timeout, said))
 	}
 	return err
 }
@@ -145,13 +145,13 @@ func (r *room) orWait(pod types.UID, reason string) error {
 	if declared != nil && r.target.Nodes() == nil && r.growth.take(pod, maxPendingPods(declared)) {
 		return errWaitsForNode
 	}
-	return errors.New(reason)
+	return noRoom(errors.New(reason))
 }
 
 // endGrowth gives the place of a pod that waited for a node to the next.
 func (p *Plugin) endGrowth(r *room, pod *corev1.Pod) {
 	if r.growth.release(pod.UID) {
-		p.waiting.grown()
+		p.waiting.tell(r.target.Name(), freed)
 	}
 }
 

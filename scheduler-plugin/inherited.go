@@ -45,7 +45,7 @@ func (p *Plugin) SetUnread(targets []*v1alpha1.Target) {
 	}
 	p.inherited.mu.Unlock()
 	if read {
-		p.waiting.grown()
+		p.Reconsider()
 	}
 }
 

@@ -5,6 +5,7 @@
 //
 //	prefilter.go  who may go where: election, policy
 //	filter.go     does it really fit: limits, and a dry run of the target's own scheduling, in memory
+//	postfilter.go keep a pod that fits nowhere, to be woken (waiting.go) when a target changes
 //	score.go      cost, carbon and capacity of every feasible place
 //	reserve.go    take the room, so that the next pod sees less; and give it back
 //	prebind.go    ship what the pod needs, create the delegate, wait until the target has scheduled it
@@ -15,6 +16,7 @@ package schedulerplugin
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"sync"
 	"time"
@@ -23,6 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
 	"k8s.io/utils/clock"
@@ -60,6 +63,7 @@ type Options struct {
 	Namespaces    Namespaces
 	Aliases       bool // accept the annotations and labels of other projects' guides
 	Clock         clock.PassiveClock
+	Recorder      events.EventRecorder // of events about Targets
 }
 
 // Plugin is the scheduler plugin. It listens to the registry, to dry-run each target.
@@ -71,6 +75,8 @@ type Plugin struct {
 	groups    *grouping // from Factory on
 	sends     *sends
 	inherited inherited
+	gates     *gates
+	losses    *losses
 	waiting   *waiting
 	batch     batch
 	homes     *homes
@@ -89,16 +95,16 @@ type room struct {
 
 // New returns the plugin; it must be added to the registry as a listener before the first target.
 func New(o Options) *Plugin {
-	p := &Plugin{Options: o, refusals: newRefusals(o.Clock), fences: newFences(), sends: newSends(),
+	p := &Plugin{Options: o, refusals: newRefusals(o.Clock), gates: newGates(o.Clock), losses: newLosses(o.Clock), fences: newFences(), sends: newSends(),
 		homes: newHomes(o.Clock), cleared: newCleared(o.Clock), rooms: map[string]*room{}}
-	p.waiting = newWaiting(p.activate)
+	p.waiting = newWaiting(clock.RealClock{}, p.relent, p.activate)
 	return p
 }
 
 // Factory hands the plugin to the scheduler, which makes it part of its profile.
 func (p *Plugin) Factory(ctx context.Context, _ runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 	p.handle = handle
-	return p, p.watchGroups(ctx, handle)
+	return p, errors.Join(p.watchGroups(ctx, handle), p.watchSource(handle.SharedInformerFactory()))
 }
 
 var (
@@ -113,6 +119,7 @@ var (
 	_ fwk.EnqueueExtensions = (*Plugin)(nil)
 	_ fwk.SignPlugin        = (*Plugin)(nil)
 	_ target.Listener       = (*Plugin)(nil)
+	_ target.ChangeListener = (*Plugin)(nil)
 	_ dryrun.Source         = (*target.Target)(nil)
 )
 
@@ -139,10 +146,10 @@ func (p *Plugin) TargetAdded(t *target.Target) {
 		klog.Background().Error(err, "target cannot be used", "target", t.Name())
 		return
 	}
-	p.waiting.watch(t)
-	t.OnOpen(p.waiting.grown)
+	p.listen(t, d)
+	t.OnOpen(func() { p.waiting.tell(t.Name(), changed) })
 	g := newGrowth()
-	g.watch(t, p.waiting.grown)
+	g.watch(t, func() { p.waiting.tell(t.Name(), freed) })
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.rooms[t.Name()] = &room{target: t, dryrun: d, growth: g}
@@ -156,6 +163,10 @@ func (p *Plugin) TargetRemoved(t *target.Target) {
 		r.dryrun.Close()
 		delete(p.rooms, t.Name())
 	}
+	p.refusals.dropTarget(t.Name())
+	p.gates.dropTarget(t.Name())
+	p.losses.forget(t.Name())
+	p.waiting.forget(t.Name())
 }
 
 // roomOf finds the target of a virtual node; nil when there is none any more.

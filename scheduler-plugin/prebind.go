@@ -43,8 +43,9 @@ func (p *Plugin) PreBind(ctx context.Context, state fwk.CycleState, pod *corev1.
 	c.sent = room.target
 	states, done := room.target.Await(pod.UID) // before the delegate exists, so that no state of it is missed
 	defer done()
+	c.asked = p.now()
 	err = within(ctx, reservationTimeout(room.target), func(ctx context.Context) error {
-		if err := p.send(ctx, c, room.target, pod, found.delegate); err != nil {
+		if err := p.ask(ctx, c, room.target, pod, found.delegate); err != nil {
 			return err
 		}
 		if found.Growing {
@@ -53,24 +54,48 @@ func (p *Plugin) PreBind(ctx context.Context, state fwk.CycleState, pod *corev1.
 		return awaitScheduled(ctx, states, c.created, func(reason string) error { return room.orWait(pod.UID, reason) })
 	})
 	if errors.Is(err, errWaitsForNode) {
+		p.refusals.release(room.target.Name(), c.shape, pod.UID) // others may wait there as well
 		err = p.awaitNode(ctx, room, pod, states, c.created)
 	}
 	if err != nil {
+		p.remember(c, room.target, pod, err)
 		return p.refuse(pod, room.target, err)
 	}
 	if status := p.awaitGroup(ctx, c, room.target, pod); !status.IsSuccess() {
 		return status
 	}
 	p.endGrowth(room, pod)
-	p.refusals.forget(pod.UID)
+	if p.refusals.taken(room.target.Name(), c.shape, pod.UID, c.asked) {
+		p.waiting.callShape(c.shape) // those that stood back while this one asked
+	}
 	return nil
 }
 
 // within bounds what the target may take to schedule a delegate that fits.
 func within(ctx context.Context, timeout time.Duration, do func(context.Context) error) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf(reasonNotScheduled, timeout))
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, noRoom(fmt.Errorf(reasonNotScheduled, timeout)))
 	defer cancel()
 	return do(ctx)
+}
+
+// ask has the target take a delegate, unless it has just refused another one like it.
+func (p *Plugin) ask(ctx context.Context, c *cycle, t *target.Target, pod, delegate *corev1.Pod) error {
+	leave, err := p.gates.enter(ctx, gateKey{shape: c.shape, target: t.Name()}, func() error {
+		if refusal, ok := p.refusals.get(t.Name(), c.shape, pod.UID); ok {
+			return &errRemembered{reason: refusal.reason}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = p.send(ctx, c, t, pod, delegate)
+	if err != nil {
+		p.remember(c, t, pod, err) // before the others of its shape may go on
+		err = &errRemembered{reason: err.Error()}
+	}
+	leave(err == nil, !p.refusals.recent(t.Name(), c.shape))
+	return err
 }
 
 // send ships what the pod references and creates its delegate, unless it exists already.
@@ -163,9 +188,9 @@ func adopt(ctx context.Context, t *target.Target, delegate *corev1.Pod) (*corev1
 	case err != nil:
 		return nil, fmt.Errorf("reading the delegate that exists already: %w", err)
 	case existing.Labels[v1alpha1.LabelSourceUID] != delegate.Labels[v1alpha1.LabelSourceUID] || !t.IsDelegate(existing):
-		return nil, fmt.Errorf(reasonNameTaken, delegate.Namespace, delegate.Name)
+		return nil, ofThisPod(fmt.Errorf(reasonNameTaken, delegate.Namespace, delegate.Name))
 	case existing.DeletionTimestamp != nil:
-		return nil, errors.New(reasonDelegateEnding)
+		return nil, ofThisPod(errors.New(reasonDelegateEnding))
 	}
 	return existing, nil
 }
@@ -216,12 +241,30 @@ func unschedulable(pod *corev1.Pod) string {
 	return ""
 }
 
-// refuse remembers that this target would not have this pod, so that the next cycle tries another place; when the memory
-// fades, the pod is tried again, in case it still waits.
+// remember keeps a refusal, so that the next cycle tries another place, with this pod and with all that are like it. When
+// it fades, one of them is tried again, in case it still waits.
+func (p *Plugin) remember(c *cycle, t *target.Target, pod *corev1.Pod, err error) {
+	if !worthRemembering(err) {
+		return
+	}
+	said, uid := answerOf(err), pod.UID
+	key := ofShape(c.shape)
+	if said.own {
+		key = ofPod(uid)
+	}
+	pause := p.refusals.add(t.Name(), key, uid, said.kind, err.Error())
+	time.AfterFunc(pause, func() {
+		if said.own {
+			p.waiting.callPod(uid)
+		} else {
+			p.waiting.callShape(c.shape)
+		}
+	})
+	klog.Background().Info("target refused delegate", "pod", klog.KObj(pod), "target", t.Name(), "reason", err.Error(), "pause", pause)
+}
+
+// refuse is the status of a pod that its target would not have, in the target's words. Its group goes elsewhere with it.
 func (p *Plugin) refuse(pod *corev1.Pod, t *target.Target, err error) *fwk.Status {
-	pause := p.refusals.add(pod.UID, t.Name(), err.Error())
 	p.groupRefused(pod, t, err.Error())
-	time.AfterFunc(pause, func() { p.activate(map[string]*corev1.Pod{pod.Namespace + "/" + pod.Name: pod}) })
-	klog.Background().Info("target refused delegate", "pod", klog.KObj(pod), "target", t.Name(), "reason", err.Error())
 	return fwk.NewStatus(fwk.Unschedulable, t.Name()+": "+err.Error())
 }

@@ -165,12 +165,18 @@ func TestTakeBack(t *testing.T) {
 func TestARefusalIsRememberedAndNamesTheTarget(t *testing.T) {
 	p, clock := newPlugin(t, nil)
 	cloud := newTarget(t, v1alpha1.TargetSpec{}, nil)
-	status := p.refuse(electedPod(), cloud, errors.New("2 Insufficient cpu"))
-	assert.Equal(t, "cloud: 2 Insufficient cpu", status.Message())
+	c := &cycle{shape: shapeOf(electedPod())}
+	err := noRoom(errors.New("2 Insufficient cpu"))
+	p.remember(c, cloud, electedPod(), err)
+	assert.Equal(t, "cloud: 2 Insufficient cpu", p.refuse(electedPod(), cloud, err).Message())
 	clock.SetTime(noon.Add(4 * time.Second))
-	assert.Equal(t, "refused it 4s ago: 2 Insufficient cpu", p.refusedBefore(electedPod(), &room{target: cloud}))
+	found := &place{}
+	assert.Equal(t, "refused it 4s ago: 2 Insufficient cpu", p.refusedBefore(c, electedPod(), &room{target: cloud}, found))
+	assert.True(t, found.forRoom)
+	other := electedPod(func(p *corev1.Pod) { p.Name, p.UID = "web-2", "uid-2" })
+	assert.Equal(t, "refused a pod like it 4s ago: 2 Insufficient cpu", p.refusedBefore(c, other, &room{target: cloud}, found))
 	clock.SetTime(noon.Add(refusalBase))
-	assert.Empty(t, p.refusedBefore(electedPod(), &room{target: cloud}))
+	assert.Empty(t, p.refusedBefore(c, electedPod(), &room{target: cloud}, found))
 }
 
 func TestWhenSettled(t *testing.T) {

@@ -15,24 +15,24 @@ import (
 // PreFilter decides who may go where: whether the pod may leave the source at all, by which policy, and whether a delegate
 // that exists already ties it to one target.
 func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) (*fwk.PreFilterResult, *fwk.Status) {
-	growths, review := p.waiting.now(), reviewOf(state)
+	seen, review := p.waiting.now(), reviewOf(state)
 	policy, err := p.policyFor(pod, review)
 	if err != nil {
-		p.wake(review, pod, growths)
+		p.wake(review, pod, shapeOf(pod), seen)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, err.Error())
 	}
 	c := &cycle{
 		policy:  policy,
 		review:  review,
 		shape:   shapeOf(pod),
-		growths: growths,
+		seen:    seen,
 		request: placement.RequestOf(pod),
 		remote:  p.mayLeave(pod),
 		places:  map[string]*place{},
 	}
 	if !review.anew() {
 		if refusal := p.tie(c, pod, nodes); refusal != "" {
-			p.wake(review, pod, growths)
+			p.wake(review, pod, shapeAlone(pod.UID), seen)
 			return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, refusal)
 		}
 		if reason := p.joinGroup(c, pod, nodes); reason != "" {

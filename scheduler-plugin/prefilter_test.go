@@ -15,6 +15,7 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+	"github.com/spillway-dev/spillway/pkg/placement"
 )
 
 func TestMayLeave(t *testing.T) {
@@ -58,7 +59,7 @@ func TestAPodWithoutUsablePolicyWaits(t *testing.T) {
 	_, status := p.PreFilter(t.Context(), framework.NewCycleState(), electedPod(), nil)
 	assert.Equal(t, fwk.UnschedulableAndUnresolvable, status.Code())
 	assert.Contains(t, status.Message(), `policy "a" is broken`)
-	assert.Contains(t, p.waiting.pods, electedPod().UID)
+	assert.Contains(t, p.waiting.byPod, electedPod().UID)
 }
 
 func TestAVirtualNodeWithoutTargetTakesNothing(t *testing.T) {
@@ -73,26 +74,27 @@ func TestAVirtualNodeWithoutTargetTakesNothing(t *testing.T) {
 	assert.Equal(t, "cloud: its Target does not exist any more", refused.Message())
 }
 
-func TestOnlyAChangedSpecWakesPods(t *testing.T) {
-	at := func(generation int64) *v1alpha1.Target {
-		return &v1alpha1.Target{ObjectMeta: metav1.ObjectMeta{Generation: generation}}
+func TestAPodThatFitsNowhereIsKeptToBeWoken(t *testing.T) {
+	p, _ := newPlugin(t, nil)
+	remote := func(name, reason string, forRoom bool) *place {
+		return &place{Place: placement.Place{Name: name}, reason: reason, forRoom: forRoom}
 	}
-	tests := map[string]struct {
-		old, now any
-		want     fwk.QueueingHint
-	}{
-		"a new Target":              {nil, at(1), fwk.Queue},
-		"a changed spec":            {at(1), at(2), fwk.Queue},
-		"figures in the status":     {at(2), at(2), fwk.QueueSkip},
-		"something that is not one": {"old", "new", fwk.Queue},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			hint, err := whenSpecChanged(klog.Background(), electedPod(), test.old, test.now)
-			require.NoError(t, err)
-			assert.Equal(t, test.want, hint)
-		})
-	}
+	state := framework.NewCycleState()
+	state.Write(cycleKey, &cycle{shape: web, places: map[string]*place{
+		"spillway-cloud": remote("cloud", "4 Insufficient cpu", true), "spillway-heata": remote("heata", "cordoned", false), "spillway-moon": remote("moon", "", false)}})
+	_, status := p.PostFilter(t.Context(), state, electedPod(), nil)
+	assert.Equal(t, fwk.Unschedulable, status.Code())
+	assert.Empty(t, status.Message(), "Filter has said it all")
+	require.Contains(t, p.waiting.lines, web)
+	assert.Equal(t, refusers{"cloud": true, "heata": false}, p.waiting.lines[web].refusers)
+
+	hint, err := p.callLine(klog.Background(), electedPod(), nil, nil)
+	require.NoError(t, err)
+	assert.Equal(t, fwk.QueueSkip, hint, "its line is called instead")
+	stranger := electedPod(func(p *corev1.Pod) { p.UID = "uid-2" })
+	hint, err = p.callLine(klog.Background(), stranger, nil, nil)
+	require.NoError(t, err)
+	assert.Equal(t, fwk.Queue, hint)
 }
 
 func TestOnlyAPolicyThatIsReadAnewWakesPods(t *testing.T) {

@@ -25,19 +25,27 @@ const takeBackTimeout = 10 * time.Second
 // Reserve makes the delegate and takes its room in the target's dry run. From here on the pod counts as being on its way, so
 // whether the target may be sent to is asked once more: see target.SetOpen.
 func (p *Plugin) Reserve(_ context.Context, state fwk.CycleState, pod *corev1.Pod, nodeName string) *fwk.Status {
-	if c, err := cycleOf(state); err == nil {
-		p.batch.complete(c)
+	c, err := cycleOf(state)
+	if err != nil {
+		return fwk.AsStatus(err)
 	}
+	p.batch.complete(c)
+	status := p.reserve(c, state, pod, nodeName)
+	if status.IsSuccess() {
+		p.waiting.placed(pod.UID, c.shape)
+	} else {
+		p.waiting.add(pod, c.shape, refusers{anyTarget: true}, c.seen)
+	}
+	return status
+}
+
+func (p *Plugin) reserve(c *cycle, state fwk.CycleState, pod *corev1.Pod, nodeName string) *fwk.Status {
 	if status := p.reserveGroup(state, pod, nodeName); !status.IsSuccess() {
 		return status
 	}
 	found, room, status := p.chosen(state, nodeName)
 	if room == nil {
 		return status
-	}
-	c, err := cycleOf(state)
-	if err != nil {
-		return fwk.AsStatus(err)
 	}
 	p.sends.begin(pod.UID, room.target.Name())
 	if err := p.prepare(c, room.target, pod, found); err != nil {
@@ -46,6 +54,8 @@ func (p *Plugin) Reserve(_ context.Context, state fwk.CycleState, pod *corev1.Po
 	if found.Growing && c.existing == nil && !room.growth.take(pod.UID, maxPendingPods(room.target.Spec().Capacity.Autoscaling)) {
 		return fwk.NewStatus(fwk.Unschedulable, room.target.Name()+": "+reasonGrowthTaken)
 	}
+	p.refusals.claim(room.target.Name(), c.shape, pod.UID)
+	p.losses.reserve(room.target.Name(), pod.UID)
 	if found.node == "" {
 		return nil // its delegate waits there for a node
 	}
@@ -81,6 +91,7 @@ func (p *Plugin) Unreserve(ctx context.Context, state fwk.CycleState, pod *corev
 	if found, room, _ := p.chosen(state, nodeName); room != nil && found.delegate != nil {
 		room.dryrun.Forget(found.delegate)
 		p.endGrowth(room, pod)
+		p.makeWay(c, room.target, pod)
 	}
 	if err != nil || c.sent == nil {
 		return
@@ -90,6 +101,15 @@ func (p *Plugin) Unreserve(ctx context.Context, state fwk.CycleState, pod *corev
 	if created := c.created; created != nil {
 		p.takeBackOrFence(ctx, c.sent, pod, created)
 	}
+}
+
+// makeWay lets other pods have what this one had: its turn to ask, and its room.
+func (p *Plugin) makeWay(c *cycle, t *target.Target, pod *corev1.Pod) {
+	p.refusals.release(t.Name(), c.shape, pod.UID)
+	if p.losses.unreserve(t.Name(), pod.UID) {
+		p.waiting.tell(t.Name(), changed)
+	}
+	p.waiting.tell(t.Name(), freed)
 }
 
 func (p *Plugin) takeBackOrFence(ctx context.Context, t *target.Target, pod, created *corev1.Pod) {

@@ -140,10 +140,10 @@ func unlessThere(c *cycle, r *room, pod *corev1.Pod, misfit string) string {
 	return misfit
 }
 
-// wake remembers a refused pod for the next growth of a target, unless the cycle only asks.
-func (p *Plugin) wake(w *WhatIf, pod *corev1.Pod, growths int64) {
+// wake remembers a pod that was refused before any place was asked, for the next news of any, unless the cycle only asks.
+func (p *Plugin) wake(w *WhatIf, pod *corev1.Pod, s shape, seen int64) {
 	if w == nil {
-		p.waiting.add(pod, growths)
+		p.waiting.add(pod, s, refusers{anyTarget: false}, seen)
 	}
 }
 

@@ -29,11 +29,11 @@ func TestAQuestionLeavesNoPodToBeWoken(t *testing.T) {
 
 	_, status := p.PreFilter(t.Context(), begun(&WhatIf{}), electedPod(), nil)
 	assert.True(t, status.IsRejected())
-	assert.Empty(t, p.waiting.pods)
+	assert.Empty(t, p.waiting.byPod)
 
 	_, status = p.PreFilter(t.Context(), begun(nil), electedPod(), nil)
 	assert.True(t, status.IsRejected())
-	assert.Len(t, p.waiting.pods, 1)
+	assert.Len(t, p.waiting.byPod, 1)
 }
 
 func TestAPodLookedAtAnewIsTiedToNothing(t *testing.T) {

@@ -21,6 +21,9 @@ const (
 	reasonCordoned        = "its virtual node is cordoned: kubectl uncordon %s opens it"
 	reasonNamespaceNotFor = "its Target's namespaces.selector does not admit namespace %s"
 	reasonRefusedBefore   = "refused it %s ago: %s"
+	reasonRefusedAlike    = "refused a pod like it %s ago: %s"
+	reasonInLine          = "another pod like it still waited for the target's answer: %v"
+	reasonDeletes         = "deleted the last %d delegates within %s of their start: %s"
 	reasonNotScheduled    = "did not schedule the delegate within %s"
 	reasonNotGrown        = "made no node for the delegate within %s (capacity.autoscaling.timeout): %s"
 	reasonGrowthTaken     = "another pod has just begun to wait there for a new node"
@@ -46,4 +49,11 @@ const (
 	eventWaitsForNode   = "WaitsForNode"
 	actionScheduling    = "Scheduling"
 	messageWaitsForNode = "fits no node now; its delegate waits in %s, which makes nodes on demand, for at most %s"
+)
+
+// What a Target's event says.
+const (
+	reasonDeletesDelegates = "DelegatesDeleted"
+	messageDeletes         = "the target deleted the last %d delegates soon after they were scheduled there, and nobody here asked for that: it is not " +
+		"used for new pods for %s, then tried with one. Look in the target for what deletes pods that have the label spillway.dev/source-uid"
 )

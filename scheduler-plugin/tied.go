@@ -31,7 +31,7 @@ func (p *Plugin) tiedPlace(c *cycle, r *room, pod *corev1.Pod, found *place) {
 	for _, refuse := range []func() string{
 		func() string { return c.remote },
 		func() string { return p.namespaceNotFor(r.target.Spec(), pod.Namespace) },
-		func() string { return p.refusedBefore(pod, r) },
+		func() string { return p.refusedBefore(c, pod, r, found) },
 		func() string { return c.policy.Admit(found.Place) },
 	} {
 		if found.reason = refuse(); found.reason != "" {

@@ -1,126 +1,350 @@
 package schedulerplugin
 
 import (
-	"maps"
+	"container/list"
+	"slices"
 	"sync"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"k8s.io/client-go/tools/cache"
-
-	"github.com/spillway-dev/spillway/pkg/target"
+	"k8s.io/utils/clock"
 )
 
 const (
-	// wakeDelay gathers a burst of changes in a target into one waking of the pods that wait.
-	wakeDelay = 200 * time.Millisecond
-	// wakeBatch pods at most are woken at once: thousands that still fit nowhere must not keep a new pod that fits waiting.
-	wakeBatch = 256
+	// wakeGather lets the changes that come together in a target wake pods together.
+	wakeGather = 20 * time.Millisecond
+	// wakeGap is the least time between two wakings.
+	wakeGap = 100 * time.Millisecond
+	// wakeBatch pods at most are awake and not yet tried again: thousands that still fit nowhere must not keep a new pod
+	// that fits waiting.
+	wakeBatch = 50
+	// wakeLost is when a pod that was woken and never heard of again is no longer counted.
+	wakeLost = 10 * time.Second
 )
 
-// waiting are the pods that some place refused, to be tried again when a target's room grows. The scheduler's own events
-// only tell of the source cluster.
+// anyTarget stands for a reason that news of any target may end, and for news that concern all.
+const anyTarget = ""
+
+// news of a target are what has happened there since the last waking.
+type news int
+
+const (
+	grew    news = 1 << iota // there is more room than there was
+	freed                    // a reservation of ours was given back
+	joined                   // a pod came to run there, which others may want to be near to
+	changed                  // anything else, such as the Target's spec
+)
+
+// waiting are the pods that fit nowhere, in a line for each shape. When a target changes, of each shape that it refused
+// one pod is woken: if it is refused again, so would be the others; if it finds a place, it wakes the next two.
 type waiting struct {
-	wake func(pods map[string]*corev1.Pod) // by namespace/name
+	wake  func(pods map[string]*corev1.Pod) // by namespace/name
+	lift  func(target string)               // called before pods are woken because a target's room grew
+	clock clock.WithDelayedExecution
 
 	mu      sync.Mutex
-	growths int64                     // how often some target's room grew
-	pods    map[types.UID]*corev1.Pod // refused since the last growth
-	due     map[types.UID]*corev1.Pod // to be woken for the last growth
-	timer   *time.Timer
+	moment  int64            // counts changes of targets
+	grown   map[string]int64 // the moment at which a target's room last grew
+	altered map[string]int64 // the moment at which a target last changed otherwise
+	told    map[string]news  // of targets, since the last waking
+	lines   map[shape]*line
+	byPod   map[types.UID]*waiter
+	due     []*line
+	awake   map[types.UID]time.Time // since when; woken and not yet tried again
+	last    time.Time               // waking
+	armed   bool
 }
 
-func newWaiting(wake func(map[string]*corev1.Pod)) *waiting {
-	return &waiting{wake: wake, pods: map[types.UID]*corev1.Pod{}, due: map[types.UID]*corev1.Pod{}}
+// refusers are the targets that refused a pod; true: for want of room.
+type refusers map[string]bool
+
+// line is the pods of one shape that sleep, in the order in which they are to be woken.
+type line struct {
+	shape    shape
+	priority int32
+	company  bool       // whether the shape wants to be near others
+	pods     *list.List // of *waiter
+	members  int        // pods that sleep or are awake
+	refusers refusers   // of the pod that was tried last
+	calls    int        // pods to be woken
 }
 
-// now is the number of growths, for add to tell whether one was missed.
+type waiter struct {
+	pod  *corev1.Pod
+	line *line
+	at   *list.Element // nil while awake
+}
+
+func newWaiting(c clock.WithDelayedExecution, lift func(string), wake func(map[string]*corev1.Pod)) *waiting {
+	return &waiting{lift: lift, wake: wake, clock: c, grown: map[string]int64{}, altered: map[string]int64{}, told: map[string]news{},
+		lines: map[shape]*line{}, byPod: map[types.UID]*waiter{}, awake: map[types.UID]time.Time{}}
+}
+
+// now is the moment, for add to tell whether a change was missed.
 func (w *waiting) now() int64 {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.growths
+	return w.moment
 }
 
-// add keeps a pod that was refused by what was seen when there had been this many growths. If there has been another
-// meanwhile, the pod is due at once: it may have been refused by what is no longer so.
-func (w *waiting) add(pod *corev1.Pod, seen int64) {
+// add puts a pod to sleep that was refused by what was seen at a moment. If a target that refused it has changed since,
+// its line is called at once: it may have been refused by what is no longer so.
+func (w *waiting) add(pod *corev1.Pod, s shape, by refusers, seen int64) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if w.growths == seen {
-		w.pods[pod.UID] = pod
-		return
+	found := w.byPod[pod.UID]
+	if found != nil && found.line.shape != s {
+		w.drop(pod.UID)
+		found = nil
 	}
-	w.due[pod.UID] = pod
+	if found == nil {
+		found = &waiter{line: w.line(s, pod)}
+		found.line.members++
+		w.byPod[pod.UID] = found
+	}
+	delete(w.awake, pod.UID)
+	found.pod = pod
+	switch {
+	case found.at != nil: // the scheduler woke it by itself
+	case found.line.pods.Len() > 0 && older(found.line.pods.Front().Value.(*waiter).pod, pod):
+		found.at = found.line.pods.PushBack(found)
+	default:
+		found.at = found.line.pods.PushFront(found)
+	}
+	found.line.refusers = by
+	if w.missed(by, seen) {
+		w.call(found.line, 1)
+	}
 	w.arm()
 }
 
-func (w *waiting) remove(uid types.UID) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	delete(w.pods, uid)
-	delete(w.due, uid)
-}
-
-// watch notices when something in a target grows: a node comes or changes, a pod ends.
-func (w *waiting) watch(t *target.Target) {
-	_, _ = t.Pods().AddEventHandler(cache.ResourceEventHandlerFuncs{ // fails only on a stopped informer
-		UpdateFunc: func(old, obj any) {
-			if was, is := old.(*corev1.Pod), obj.(*corev1.Pod); !ended(was) && ended(is) {
-				w.grown()
-			}
-		},
-		DeleteFunc: func(any) { w.grown() },
-	})
-	for _, i := range []cache.SharedIndexInformer{t.Nodes(), t.Quotas()} {
-		if i != nil {
-			_, _ = i.AddEventHandler(cache.ResourceEventHandlerFuncs{AddFunc: func(any) { w.grown() }, UpdateFunc: func(old, obj any) {
-				if target.RoomChanged(old, obj) {
-					w.grown()
-				}
-			}})
+func (w *waiting) missed(by refusers, seen int64) bool {
+	if w.altered[anyTarget] > seen {
+		return true
+	}
+	for target, forRoom := range by {
+		if target == anyTarget && w.moment > seen || w.altered[target] > seen || forRoom && w.grown[target] > seen {
+			return true
 		}
 	}
+	return false
 }
 
-// Reconsider wakes the pods that wait, because something that a place was judged by has changed: a price, a policy.
-func (p *Plugin) Reconsider() { p.waiting.grown() }
-
-// grown makes all that wait due.
-func (w *waiting) grown() {
+// placed takes a pod out that has found a place, and calls the next of its line.
+func (w *waiting) placed(pod types.UID, s shape) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.growths++
-	maps.Copy(w.due, w.pods)
-	clear(w.pods)
+	w.drop(pod)
+	if found := w.lines[s]; found != nil {
+		w.call(found, 2)
+	}
 	w.arm()
 }
 
-// arm sees to it that what is due is woken soon.
-func (w *waiting) arm() {
-	if len(w.due) > 0 && w.timer == nil {
-		w.timer = time.AfterFunc(wakeDelay, func() { w.wake(w.take()) })
+// remove takes a pod out that is gone. One that was awake leaves its turn to the next.
+func (w *waiting) remove(pod types.UID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := w.byPod[pod]
+	if found == nil {
+		return
+	}
+	if _, awake := w.awake[pod]; awake {
+		w.call(found.line, 1)
+	}
+	w.drop(pod)
+	w.arm()
+}
+
+// tell wakes a pod of each shape that a target refused, if the change is one that may end the refusal. Changes are only
+// noted here and looked at together: a busy target has hundreds in a second.
+func (w *waiting) tell(target string, what news) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.moment++
+	w.told[target] |= what
+	if what == changed {
+		w.altered[target] = w.moment
+	} else {
+		w.grown[target] = w.moment
+	}
+	w.arm()
+}
+
+// heed calls a pod of each line that the news concern; the caller holds the lock, here and below.
+func (w *waiting) heed() {
+	if len(w.told) == 0 {
+		return
+	}
+	for target, what := range w.told {
+		if what&grew != 0 {
+			w.lift(target)
+		}
+	}
+	for _, l := range w.lines {
+		if l.calls == 0 && l.concerned(w.told) {
+			w.call(l, 1)
+		}
+	}
+	clear(w.told)
+}
+
+func (l *line) concerned(told map[string]news) bool {
+	if _, any := l.refusers[anyTarget]; any || told[anyTarget] != 0 {
+		return true
+	}
+	for target, what := range told {
+		forRoom, refused := l.refusers[target]
+		if refused && (what&changed != 0 || forRoom && what&(grew|freed) != 0 || l.company && what&joined != 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// callShape wakes one pod of a shape.
+func (w *waiting) callShape(s shape) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if found := w.lines[s]; found != nil && found.calls == 0 {
+		w.call(found, 1)
+	}
+	w.arm()
+}
+
+// callLineOf wakes one pod of the shape that this pod has, and tells whether the pod is known here.
+func (w *waiting) callLineOf(pod types.UID) bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	found := w.byPod[pod]
+	if found == nil {
+		return false
+	}
+	if found.line.calls == 0 {
+		w.call(found.line, 1)
+	}
+	w.arm()
+	return true
+}
+
+// callPod wakes this very pod, for what concerns it alone.
+func (w *waiting) callPod(pod types.UID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if found := w.byPod[pod]; found != nil && found.at != nil {
+		found.line.pods.MoveToFront(found.at)
+		w.call(found.line, 1)
+	}
+	w.arm()
+}
+
+// callNamespace wakes one pod of each shape that is of this namespace.
+func (w *waiting) callNamespace(namespace string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, l := range w.lines {
+		if first := l.pods.Front(); first != nil && l.calls == 0 && first.Value.(*waiter).pod.Namespace == namespace {
+			w.call(l, 1)
+		}
+	}
+	w.arm()
+}
+
+// forget drops what is known of a target that is gone.
+func (w *waiting) forget(target string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.grown, target)
+	delete(w.altered, target)
+}
+
+// line finds the line of a shape.
+func (w *waiting) line(s shape, pod *corev1.Pod) *line {
+	found := w.lines[s]
+	if found == nil {
+		found = &line{shape: s, pods: list.New(), company: wantsCompany(pod)}
+		if pod.Spec.Priority != nil {
+			found.priority = *pod.Spec.Priority
+		}
+		w.lines[s] = found
+	}
+	return found
+}
+
+func (w *waiting) call(l *line, n int) {
+	if l.calls == 0 && l.pods.Len() > 0 {
+		w.due = append(w.due, l)
+	}
+	l.calls = min(l.calls+n, l.pods.Len())
+}
+
+func (w *waiting) drop(pod types.UID) {
+	found := w.byPod[pod]
+	delete(w.byPod, pod)
+	delete(w.awake, pod)
+	if found == nil {
+		return
+	}
+	if found.at != nil {
+		found.line.pods.Remove(found.at)
+		found.line.calls = min(found.line.calls, found.line.pods.Len())
+	}
+	if found.line.members--; found.line.members == 0 {
+		delete(w.lines, found.line.shape)
 	}
 }
 
-// take returns the next batch. A pod that is refused again comes back by itself and waits for the next growth; one that
-// was deleted does not.
+// arm sees to it that who is called is woken soon.
+func (w *waiting) arm() {
+	if w.armed || len(w.due)+len(w.told) == 0 {
+		return
+	}
+	w.armed = true
+	pause := max(wakeGather, wakeGap-w.clock.Since(w.last))
+	w.clock.AfterFunc(pause, func() { w.wake(w.take()) })
+}
+
+// take returns who is woken now: those of the highest priority first, then those that were called first.
 func (w *waiting) take() map[string]*corev1.Pod {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	taken := map[string]*corev1.Pod{}
-	for uid, pod := range w.due {
-		if len(taken) == wakeBatch {
-			break
+	w.last, w.armed = w.clock.Now(), false
+	for pod, since := range w.awake {
+		if w.last.Sub(since) > wakeLost {
+			delete(w.awake, pod)
 		}
-		taken[pod.Namespace+"/"+pod.Name] = pod
-		delete(w.due, uid)
 	}
-	w.timer = nil
+	w.heed()
+	slices.SortStableFunc(w.due, func(a, b *line) int { return int(b.priority) - int(a.priority) })
+	taken := map[string]*corev1.Pod{}
+	var left []*line
+	for i, l := range w.due {
+		for l.calls > 0 && len(w.awake) < wakeBatch {
+			pod := w.awaken(l)
+			taken[pod.Namespace+"/"+pod.Name] = pod
+		}
+		if l.calls > 0 {
+			left = append(left, w.due[i])
+		}
+	}
+	w.due = left
 	w.arm()
 	return taken
 }
 
-func ended(pod *corev1.Pod) bool {
-	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+func (w *waiting) awaken(l *line) *corev1.Pod {
+	first := l.pods.Remove(l.pods.Front()).(*waiter)
+	first.at = nil
+	l.calls = min(l.calls-1, l.pods.Len())
+	w.awake[first.pod.UID] = w.last
+	return first.pod
+}
+
+func older(a, b *corev1.Pod) bool { return a.CreationTimestamp.Before(&b.CreationTimestamp) }
+
+// wantsCompany tells that where a pod may run depends on the pods that run already.
+func wantsCompany(pod *corev1.Pod) bool {
+	affinity := pod.Spec.Affinity
+	return len(pod.Spec.TopologySpreadConstraints) > 0 || affinity != nil && affinity.PodAffinity != nil
 }

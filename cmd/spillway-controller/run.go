@@ -149,12 +149,14 @@ func (p *process) wirePods(ctx context.Context, mgr manager.Manager) error {
 		Namespaces:    namespaceLabels(informers.Core().V1().Namespaces().Lister()),
 		Aliases:       p.options.aliases,
 		Clock:         clock.RealClock{},
+		Recorder:      mgr.GetEventRecorder("spillway"),
 	})
 	var err error
 	if p.mirror, err = mirror.New(mirror.Options{
 		Client:   p.client,
 		Registry: p.registry,
 		Follow:   shipping,
+		Outcomes: p.plugin,
 		Recorder: mgr.GetEventRecorder("spillway"),
 		Clock:    clock.RealClock{},
 	}); err != nil {

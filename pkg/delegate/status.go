@@ -43,6 +43,7 @@ func Status(source, delegate *corev1.Pod, o StatusOptions) corev1.PodStatus {
 	want.Resize = resize(got.Resize)
 	want.AllocatedResources = names.known(got.AllocatedResources)
 	want.Resources = names.knownRequirements(got.Resources)
+	notAhead(&want, &source.Status, o.Now)
 	want.ObservedGeneration = observed(got.ObservedGeneration, source, delegate, want.ObservedGeneration)
 	return want
 }

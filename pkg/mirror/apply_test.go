@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
+	clocktesting "k8s.io/utils/clock/testing"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 )
@@ -88,14 +89,28 @@ func TestAPodThatOnlyLostItsLabelGetsItBackAndKeepsItsDelegate(t *testing.T) {
 }
 
 func TestASourceThatWasNeverSeenGetsTimeBeforeItIsAskedFor(t *testing.T) {
-	w := newWorld(t)
-	young := delegatePod()
-	young.CreationTimestamp = metav1.NewTime(w.mirror.Clock.Now().Add(-time.Second))
-	again, err := w.apply(t, pair{delegate: young})
-	require.NoError(t, err)
-	assert.Equal(t, collectAfter, again)
-	assert.Empty(t, w.source.take(), "the watch that brings it may be late")
-	assert.Empty(t, w.cloud.take())
+	for name, created := range map[string]time.Duration{"the target's clock is ahead": time.Hour, "it is behind": -time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			clock := w.mirror.Clock.(*clocktesting.FakePassiveClock)
+			young := delegatePod()
+			young.CreationTimestamp = metav1.NewTime(clock.Now().Add(created))
+			again, err := w.apply(t, pair{delegate: young})
+			require.NoError(t, err)
+			assert.Equal(t, collectAfter, again)
+			clock.SetTime(clock.Now().Add(5 * time.Second))
+			again, err = w.apply(t, pair{delegate: young})
+			require.NoError(t, err)
+			assert.Equal(t, collectAfter-5*time.Second, again)
+			assert.Empty(t, w.source.take(), "the watch that brings it may be late")
+			assert.Empty(t, w.cloud.take())
+
+			clock.SetTime(clock.Now().Add(again))
+			_, err = w.apply(t, pair{delegate: young})
+			require.NoError(t, err)
+			assert.Equal(t, []string{"GET /api/v1/namespaces/shop/pods/web"}, calls(w.source.take()))
+		})
+	}
 }
 
 func TestASourceWithALongNameIsFoundAmongAll(t *testing.T) {
@@ -105,6 +120,7 @@ func TestASourceWithALongNameIsFoundAmongAll(t *testing.T) {
 	w.source.pods = []corev1.Pod{*long}
 	of := delegatePod()
 	of.Labels[v1alpha1.LabelSourceName] = long.Name[:63]
+	w.mirror.orphans[of.UID] = time.Time{} // long ago
 	_, err := w.apply(t, pair{delegate: of})
 	require.NoError(t, err)
 	assert.Empty(t, w.cloud.take(), "its source lives")
@@ -127,6 +143,7 @@ func TestADelegateIsCollected(t *testing.T) {
 			w := newWorld(t)
 			w.source.pods = test.found
 			w.source.answerWith(test.answer)
+			w.mirror.orphans[delegatePod().UID] = time.Time{} // long ago
 			_, err := w.apply(t, pair{delegate: delegatePod()})
 			assert.Equal(t, test.answer != http.StatusOK, err != nil, "got %v", err)
 			deleted := w.cloud.take()
@@ -268,4 +285,27 @@ func TestWhatWasLostIsDecidedFromWhatWasWritten(t *testing.T) {
 	_, err = w.apply(t, pair{source: echoed})
 	require.NoError(t, err)
 	assert.Equal(t, []string{patchWeb}, calls(w.source.take()))
+}
+
+func TestHowDelegatesEndIsTold(t *testing.T) {
+	ended := delegatePod()
+	ended.Status.Phase = corev1.PodSucceeded
+	tests := map[string]struct {
+		p    pair
+		want []string
+	}{
+		"a delegate that runs":                       {pair{source: sourcePod(), delegate: delegatePod()}, nil},
+		"one that has ended":                         {pair{source: sourcePod(), delegate: ended}, []string{"cloud ended uid-1"}},
+		"one that its target deleted":                {pair{source: sourcePod()}, []string{"cloud lost uid-1"}},
+		"one that is gone because its user wants so": {pair{source: ending(sourcePod(), 0)}, nil},
+		"one that ends because its user wants so":    {pair{source: ending(sourcePod(), 1), delegate: ending(ended.DeepCopy(), 1)}, nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			_, err := w.apply(t, test.p)
+			require.NoError(t, err)
+			assert.Equal(t, test.want, w.outcomes.heard)
+		})
+	}
 }

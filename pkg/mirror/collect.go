@@ -16,15 +16,16 @@ import (
 	"github.com/spillway-dev/spillway/pkg/delegate"
 )
 
-// collectAfter is how old a delegate must be before its source, if it was never seen, is asked for.
+// collectAfter is how long a delegate must have been known here before its source, if it was never seen, is asked for. When
+// it was created is no measure: that is by the target's clock.
 const collectAfter = 20 * time.Second
 
 // collect deletes a delegate without source, after the API server confirms it: a cache that lost a pod because somebody
 // removed its label must not cost the pod its life. A source that was never seen gets time first: the watch that brings
 // it may be behind the one that brought its delegate.
 func (m *Mirror) collect(ctx context.Context, p pair) (time.Duration, error) {
-	if p.departed == nil && m.Clock.Since(p.delegate.CreationTimestamp.Time) < collectAfter {
-		return collectAfter, nil
+	if wait := collectAfter - m.orphanedFor(p.delegate.UID); p.departed == nil && wait > 0 {
+		return wait, nil
 	}
 	source, err := m.sourceOf(ctx, p)
 	if err != nil {
@@ -36,6 +37,17 @@ func (m *Mirror) collect(ctx context.Context, p pair) (time.Duration, error) {
 	ctrllog.FromContext(ctx).Info("collecting delegate whose source pod is gone", "target", p.target.Name(),
 		"delegate", p.delegate.Namespace+"/"+p.delegate.Name)
 	return 0, m.deleteDelegate(ctx, p)
+}
+
+// orphanedFor is how long ago a delegate was first seen without its source.
+func (m *Mirror) orphanedFor(delegate types.UID) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	now := m.Clock.Now()
+	if _, ok := m.orphans[delegate]; !ok {
+		m.orphans[delegate] = now
+	}
+	return now.Sub(m.orphans[delegate])
 }
 
 // sourceOf asks the API server for the delegate's source pod; nil when it is gone.

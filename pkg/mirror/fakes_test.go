@@ -138,22 +138,34 @@ func (f *follower) Release(_ context.Context, _ *target.Target, _ string, uid ty
 	f.released = append(f.released, uid)
 }
 
+// outcomes records what it hears.
+type outcomes struct{ heard []string }
+
+func (o *outcomes) DelegateLost(t *target.Target, source types.UID) {
+	o.heard = append(o.heard, t.Name()+" lost "+string(source))
+}
+
+func (o *outcomes) DelegateEnded(t *target.Target, source types.UID) {
+	o.heard = append(o.heard, t.Name()+" ended "+string(source))
+}
+
 // world is a mirror between two recorded API servers.
 type world struct {
 	mirror        *Mirror
 	source, cloud *apiServer
 	target        *target.Target
 	follower      *follower
+	outcomes      *outcomes
 	events        chan string
 }
 
 func newWorld(t *testing.T) *world {
-	w := &world{source: newAPIServer(t), cloud: newAPIServer(t), follower: &follower{}}
+	w := &world{source: newAPIServer(t), cloud: newAPIServer(t), follower: &follower{}, outcomes: &outcomes{}}
 	client, err := kubernetes.NewForConfig(&rest.Config{Host: w.source.URL, QPS: -1})
 	require.NoError(t, err)
 	recorder := events.NewFakeRecorder(10)
 	w.events = recorder.Events
-	w.mirror, err = New(Options{Client: client, Registry: &target.Registry{}, Follow: w.follower, Recorder: recorder,
+	w.mirror, err = New(Options{Client: client, Registry: &target.Registry{}, Follow: w.follower, Outcomes: w.outcomes, Recorder: recorder,
 		Clock: clocktesting.NewFakePassiveClock(time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC))})
 	require.NoError(t, err)
 	w.target, err = target.New(target.Options{

@@ -43,11 +43,20 @@ type Follower interface {
 	Release(ctx context.Context, t *target.Target, namespace string, uid types.UID)
 }
 
+// Outcomes hears how delegates end that nobody here asked to end.
+type Outcomes interface {
+	// DelegateLost is called when the target has deleted or lost the delegate of a source pod; more than once, perhaps.
+	DelegateLost(t *target.Target, source types.UID)
+	// DelegateEnded is called when a delegate has ended by itself; more than once, perhaps.
+	DelegateEnded(t *target.Target, source types.UID)
+}
+
 // Options of the mirror.
 type Options struct {
 	Client   kubernetes.Interface // the source's
 	Registry *target.Registry
 	Follow   Follower
+	Outcomes Outcomes
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
 }
@@ -64,6 +73,7 @@ type Mirror struct {
 	patched  map[types.UID]patch       // the last status write of each pod, to not repeat it while its echo is on the way
 	followed map[types.UID]bool        // pods whose references are kept in sync
 	strays   map[types.UID]*corev1.Pod // pods that are on a virtual node by mistake and are being deleted
+	orphans  map[types.UID]time.Time   // delegates without source, by their own UID: since when
 	asked    map[types.UID]int64       // the grace with which each pod, source or delegate, was asked to end
 }
 
@@ -95,6 +105,7 @@ func New(o Options) (*Mirror, error) {
 		followed: map[types.UID]bool{},
 		strays:   map[types.UID]*corev1.Pod{},
 		asked:    map[types.UID]int64{},
+		orphans:  map[types.UID]time.Time{},
 	}
 	if err := m.pods.SetTransform(trim); err != nil {
 		return nil, fmt.Errorf("preparing the watch of elected pods: %w", err)
@@ -237,6 +248,7 @@ func (m *Mirror) delegateDeleted(t *target.Target, delegate *corev1.Pod) {
 	followed := m.followed[uid]
 	delete(m.followed, uid)
 	delete(m.asked, delegate.UID)
+	delete(m.orphans, delegate.UID)
 	m.mu.Unlock()
 	if followed {
 		m.Follow.Release(context.Background(), t, delegate.Namespace, uid) // schedules; it calls nobody

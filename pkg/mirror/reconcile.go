@@ -51,6 +51,9 @@ func (m *Mirror) apply(ctx context.Context, p pair, do action) (time.Duration, e
 	switch do {
 	case mirrorStatus:
 		m.keepFollowing(ctx, p)
+		if ended(p.delegate) && p.source.DeletionTimestamp == nil {
+			m.Outcomes.DelegateEnded(p.target, p.source.UID)
+		}
 		return 0, m.mirrorStatus(ctx, p)
 	case deleteDelegate:
 		return 0, m.deleteDelegate(ctx, p)
@@ -180,6 +183,7 @@ func (m *Mirror) finishSource(ctx context.Context, source *corev1.Pod) error {
 
 // loseSource says on the source pod that its delegate is gone, so that its controller makes another.
 func (m *Mirror) loseSource(ctx context.Context, p pair) error {
+	m.Outcomes.DelegateLost(p.target, p.source.UID) // first: for the scheduler, a pod that has failed is gone
 	message := fmt.Sprintf(messageLost, p.target.Name())
 	if err := m.patchStatus(ctx, p.source, delegate.LostStatus(p.source, delegate.ReasonDelegateDeleted, message, metav1.NewTime(m.Clock.Now()))); err != nil {
 		return err

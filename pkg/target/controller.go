@@ -85,10 +85,11 @@ type Controller struct {
 	changed chan event.GenericEvent
 
 	// Only the one reconcile worker uses these, by target name.
-	hashes  map[string]string         // of what a connection was made from
-	secrets map[string]kubeconfigRead // kubeconfigs as last read
-	drains  map[string]drain          // of targets that are being emptied
-	closed  map[string]bool           // status.sending was written as false, which the cache may not show yet
+	hashes   map[string]string         // of what a connection was made from
+	secrets  map[string]kubeconfigRead // kubeconfigs as last read
+	drains   map[string]drain          // of targets that are being emptied
+	closed   map[string]bool           // status.sending was written as false, which the cache may not show yet
+	outlooks map[string]outlook        // as last told to listeners
 }
 
 // NewController returns a controller that does nothing until it is set up with a manager.
@@ -97,7 +98,7 @@ func NewController(o ControllerOptions) *Controller {
 		o.ProbeInterval = 5 * time.Second
 	}
 	return &Controller{ControllerOptions: o, changed: make(chan event.GenericEvent, 1024), hashes: map[string]string{}, secrets: map[string]kubeconfigRead{},
-		drains: map[string]drain{}, closed: map[string]bool{}}
+		drains: map[string]drain{}, closed: map[string]bool{}, outlooks: map[string]outlook{}}
 }
 
 var _ reconcile.Reconciler = (*Controller)(nil)
@@ -130,6 +131,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		f.drain, f.cordoned = c.evict(ctx, object), c.cordoned(object.Name)
 	}
 	c.readSignals(object, &f)
+	c.tellOutlook(object, f)
 	status := decide(f)
 	c.tellDrain(object, status.Conditions)
 	if err := c.writeStatus(ctx, object, status); err != nil {
@@ -178,6 +180,7 @@ func (c *Controller) connect(ctx context.Context, object *v1alpha1.Target) error
 func (c *Controller) disconnect(ctx context.Context, name string) {
 	delete(c.hashes, name)
 	delete(c.secrets, name)
+	delete(c.outlooks, name)
 	if self := c.Registry.Self(); self != nil && self.Object.Name == name {
 		c.Registry.setSelf(nil)
 	}

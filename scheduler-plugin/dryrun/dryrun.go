@@ -53,6 +53,7 @@ type Cluster struct {
 	questions *lru.Cache // of pods that are alike, by their key
 	displaced displaced
 	cancel    context.CancelFunc
+	listener  Listener
 }
 
 // remembered is how many kinds of pods a target's dry run keeps the answers for, each with some bytes per node.

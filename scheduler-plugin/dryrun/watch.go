@@ -20,8 +20,14 @@ func (c *Cluster) watch() error {
 	})
 	if nodes := c.target.Nodes(); nodes != nil {
 		_, nodeErr := nodes.AddEventHandler(cache.ResourceEventHandlerFuncs{
-			AddFunc:    func(obj any) { c.locked(func() { c.cache.AddNode(c.logger, node(obj)) }) },
-			UpdateFunc: func(old, obj any) { c.locked(func() { c.cache.UpdateNode(c.logger, node(old), node(obj)) }) },
+			AddFunc: func(obj any) {
+				c.locked(func() { c.cache.AddNode(c.logger, node(obj)) })
+				c.tellNode(nil, obj)
+			},
+			UpdateFunc: func(old, obj any) {
+				c.locked(func() { c.cache.UpdateNode(c.logger, node(old), node(obj)) })
+				c.tellNode(old, obj)
+			},
 			DeleteFunc: func(obj any) {
 				c.locked(func() { _ = c.cache.RemoveNode(c.logger, node(obj)) }) // fails for an unknown node, which is gone too
 			},
@@ -33,6 +39,7 @@ func (c *Cluster) watch() error {
 
 // change applies a pod's change. A pod that is not assigned or has ended takes no room, whatever it did before.
 func (c *Cluster) change(old, now *corev1.Pod) {
+	defer c.tellPod(old, now)
 	was, is := c.takesRoom(old), c.takesRoom(now)
 	if was && is && sameToFilters(old, now) {
 		return // most updates are of a status, which no filter looks at

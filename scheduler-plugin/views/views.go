@@ -103,7 +103,11 @@ var (
 // EventsToRegister are the inner plugin's: what may make a local node fit.
 func (p *plugin) EventsToRegister(ctx context.Context) ([]fwk.ClusterEventWithHint, error) {
 	if inner, ok := p.inner.(fwk.EnqueueExtensions); ok {
-		return inner.EventsToRegister(ctx)
+		hints, err := inner.EventsToRegister(ctx)
+		if p.view == nil {
+			hints = aboutLocalNodes(hints)
+		}
+		return hints, err
 	}
 	return nil, nil // it only scores, so it refuses nobody
 }
