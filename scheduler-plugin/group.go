@@ -83,7 +83,7 @@ func (p *Plugin) tieToDelegates(c *cycle, g *grouped, nodes []fwk.NodeInfo) stri
 	for _, member := range g.members {
 		its := &cycle{policy: c.policy}
 		if reason := p.tie(its, member, nodes); reason != "" {
-			p.waiting.add(member, shapeAlone(member.UID), refusers{anyTarget: false}, c.seen)
+			p.wake(c.review, member, shapeAlone(member.UID), c.seen)
 			return fmt.Sprintf(reasonOneOfGroup, member.Name, reason)
 		}
 		if its.existing != nil {

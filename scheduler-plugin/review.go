@@ -24,7 +24,8 @@ type WhatIf struct {
 	Policy *placement.Policy
 	// Weights instead of the policy's; nil are the policy's.
 	Weights *v1alpha1.Weights
-	// Anew is for a pod that has a place: what ties it there, or keeps it from elsewhere, does not count.
+	// Anew is for a pod that has a place, or does not exist: what ties it there, keeps it from elsewhere or lets it wait for
+	// its group does not count.
 	Anew bool
 }
 

@@ -52,6 +52,7 @@ func (c *Controller) understand(r *v1alpha1.PlacementReview) (*question, error) 
 func (c *Controller) findPod(q *question, r *v1alpha1.PlacementReview) error {
 	if r.Spec.Template != nil {
 		pod, err := fromTemplate(r)
+		q.whatIf.Anew = true // nor is there a group that it could wait for
 		q.pod, q.supposed = pod, append(q.supposed, fmt.Sprintf(supposesAdmitted, r.Namespace))
 		return err
 	}
