@@ -2,7 +2,10 @@ package fleet
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 )
 
 // The components of a cluster, and of the fleet: names of binaries, logs and processes alike.
@@ -30,6 +33,18 @@ func (c *cluster) components() []component {
 	return []component{c.etcd(), c.apiServer(), c.controllerManager(), c.scheduler(), c.kwok()}
 }
 
+// pairs writes a map as Kubernetes' flags take it, in order; nothing when it is empty.
+func pairs[V any](flag string, from map[string]V) []string {
+	if len(from) == 0 {
+		return nil
+	}
+	var list []string
+	for _, key := range slices.Sorted(maps.Keys(from)) {
+		list = append(list, fmt.Sprintf("%s=%v", key, from[key]))
+	}
+	return []string{flag + "=" + strings.Join(list, ",")}
+}
+
 func (c *cluster) etcd() component {
 	client, peer := "http://"+address(c.Etcd), "http://"+address(c.EtcdPeer)
 	return component{name: etcd, ready: client + "/health", args: []string{
@@ -42,7 +57,8 @@ func (c *cluster) etcd() component {
 }
 
 func (c *cluster) apiServer() component {
-	return component{name: apiServer, ready: c.url() + "/readyz", ca: c.file("ca.crt"), args: append(c.serving(c.APIServer),
+	args := append(c.serving(c.APIServer), pairs("--runtime-config", c.RuntimeConfig)...)
+	return component{name: apiServer, ready: c.url() + "/readyz", ca: c.file("ca.crt"), args: append(args,
 		"--etcd-servers=http://"+address(c.Etcd),
 		"--client-ca-file="+c.file("ca.crt"),
 		"--service-account-key-file="+c.file("sa.pub"), "--service-account-signing-key-file="+c.file("sa.key"),
@@ -89,12 +105,12 @@ func (c *cluster) client(name string, port, qps, burst int) []string {
 	)
 }
 
-// serving are the flags of a server on 127.0.0.1 with the cluster's serving certificate.
+// serving are the flags of a component of Kubernetes: it serves on 127.0.0.1 with the cluster's certificate.
 func (c *cluster) serving(port int) []string {
-	return []string{
-		"--bind-address=" + loopback, fmt.Sprintf("--secure-port=%d", port),
-		"--tls-cert-file=" + c.file("serving.crt"), "--tls-private-key-file=" + c.file("serving.key"),
-	}
+	return append(pairs("--feature-gates", c.FeatureGates),
+		"--bind-address="+loopback, fmt.Sprintf("--secure-port=%d", port),
+		"--tls-cert-file="+c.file("serving.crt"), "--tls-private-key-file="+c.file("serving.key"),
+	)
 }
 
 func (c *cluster) health(port int) string { return "https://" + address(port) + "/healthz" }

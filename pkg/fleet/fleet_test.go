@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,6 +117,20 @@ func TestPrepareMakesUsableKubeconfigsAndCertificates(t *testing.T) {
 		require.NoError(t, err)
 		_, err = cert.Verify(x509.VerifyOptions{Roots: roots, KeyUsages: []x509.ExtKeyUsage{usage}})
 		assert.NoError(t, err, name)
+	}
+}
+
+func TestFeatureGatesAndAPIVersionsReachTheComponentsThatKnowThem(t *testing.T) {
+	c := &cluster{Cluster: Cluster{Name: "a", FeatureGates: map[string]bool{"B": false, "A": true}, RuntimeConfig: map[string]string{"api/beta": "true"}}}
+	const gates, versions = "--feature-gates=A=true,B=false", "--runtime-config=api/beta=true"
+	want := map[string][]string{apiServer: {gates, versions}, controllerManager: {gates}, scheduler: {gates}}
+	for _, part := range c.components() {
+		for _, flag := range []string{gates, versions} {
+			assert.Equal(t, slices.Contains(want[part.name], flag), slices.Contains(part.args, flag), "%s %s", part.name, flag)
+		}
+	}
+	for _, part := range (&cluster{}).components() {
+		assert.NotContains(t, strings.Join(part.args, " "), "--feature-gates", part.name)
 	}
 }
 
