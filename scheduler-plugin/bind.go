@@ -46,6 +46,7 @@ func (p *Plugin) Bind(ctx context.Context, state fwk.CycleState, pod *corev1.Pod
 	for _, name := range marks(pod) {
 		go p.unmark(context.WithoutCancel(ctx), pod, name)
 	}
+	p.groupBound(c, pod)
 	klog.FromContext(ctx).V(2).Info("bound pod", "pod", klog.KObj(pod), "node", nodeName)
 	return nil
 }

@@ -26,6 +26,7 @@ type cycle struct {
 	local    placement.Estimate // of the source's own nodes
 	growths  int64              // of the targets' room, when the cycle began
 	remote   string             // why the pod may not leave the source at all; "" when it may
+	group    *grouped           // nil for a pod that is in none
 
 	localOnly string               // why it may not burst in this cycle; "" when it may
 	homes     map[string]time.Time // when its owner last had a pod put at each place, by the place's name
@@ -51,7 +52,7 @@ type place struct {
 
 // Clone is for preemption's what-if, which only asks about local nodes: they leave no trace in a clone.
 func (c *cycle) Clone() fwk.StateData {
-	return &cycle{policy: c.policy, shape: c.shape, request: c.request, fence: c.fence, existing: c.existing, local: c.local, growths: c.growths, remote: c.remote, localOnly: c.localOnly, places: map[string]*place{}}
+	return &cycle{policy: c.policy, shape: c.shape, request: c.request, fence: c.fence, existing: c.existing, local: c.local, growths: c.growths, remote: c.remote, localOnly: c.localOnly, group: c.group, places: map[string]*place{}}
 }
 
 func cycleOf(state fwk.CycleState) (*cycle, error) {
@@ -94,10 +95,10 @@ func (c *cycle) rank(places []placement.Place) []placement.Score {
 func (c *cycle) record(winner, localRefusals string, now metav1.Time) placement.Record {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	record := placement.Record{Node: winner, Policy: c.policy.Name, Mode: c.policy.Mode, At: now}
+	record := placement.Record{Node: winner, Group: c.groupName(), Policy: c.policy.Name, Mode: c.policy.Mode, At: now}
 	var feasible []placement.Place
 	var nodes []string
-	localReason, local := localRefusals, -1
+	localReason, local := c.whyNotLocal(localRefusals), -1
 	for node, p := range c.places {
 		switch {
 		case p.reason == "" && p.Local:

@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/klog/v2"
 	fwk "k8s.io/kube-scheduler/framework"
+
+	"github.com/spillway-dev/spillway/scheduler-plugin/groups"
 )
 
 // EventsToRegister are the source cluster's events that may make a refused pod fit: virtual nodes come and change with
@@ -15,10 +17,21 @@ import (
 func (p *Plugin) EventsToRegister(context.Context) ([]fwk.ClusterEventWithHint, error) {
 	return []fwk.ClusterEventWithHint{
 		{Event: fwk.ClusterEvent{Resource: fwk.Node, ActionType: fwk.Add | fwk.UpdateNodeLabel | fwk.UpdateNodeTaint | fwk.UpdateNodeCondition}},
+		{Event: fwk.ClusterEvent{Resource: fwk.Node, ActionType: fwk.UpdateNodeAllocatable}, QueueingHintFn: forGroups},
+		{Event: fwk.ClusterEvent{Resource: fwk.AssignedPod, ActionType: fwk.Delete | fwk.UpdatePodScaleDown}, QueueingHintFn: forGroups},
 		{Event: fwk.ClusterEvent{Resource: fwk.EventResource("targets.v1alpha1.spillway.dev"), ActionType: fwk.Add | fwk.Update}, QueueingHintFn: whenSpecChanged},
 		{Event: fwk.ClusterEvent{Resource: fwk.EventResource("placementpolicies.v1alpha1.spillway.dev"), ActionType: fwk.All}, QueueingHintFn: whenPolicyChanged},
 		{Event: fwk.ClusterEvent{Resource: fwk.EventResource("clusterplacementpolicies.v1alpha1.spillway.dev"), ActionType: fwk.All}, QueueingHintFn: whenPolicyChanged},
 	}, nil
+}
+
+// forGroups tries a group again when there is more room on a local node: of those it is this plugin that finds them too
+// small for all its pods.
+func forGroups(_ klog.Logger, pod *corev1.Pod, _, _ any) (fwk.QueueingHint, error) {
+	if asked, err := groups.Of(pod); asked != nil && err == nil {
+		return fwk.Queue, nil
+	}
+	return fwk.QueueSkip, nil
 }
 
 // whenSpecChanged keeps the figures in a Target's status, which change with every pod, from waking all pods that wait.

@@ -42,12 +42,12 @@ func (p *Plugin) judge(ctx context.Context, c *cycle, pod *corev1.Pod, info fwk.
 	if views.IsVirtual(info.Node()) {
 		return p.remotePlace(ctx, c, pod, info.Node())
 	}
-	return p.localPlace(c, info)
+	return p.localPlace(ctx, c, pod, info)
 }
 
 // localPlace is a node of the source, at the price and carbon of the Target that says spec.self. In-tree plugins have
 // already found that the pod fits.
-func (p *Plugin) localPlace(c *cycle, info fwk.NodeInfo) *place {
+func (p *Plugin) localPlace(ctx context.Context, c *cycle, pod *corev1.Pod, info fwk.NodeInfo) *place {
 	found := &place{Place: placement.Place{
 		Name:      placement.LocalName,
 		Local:     true,
@@ -59,6 +59,9 @@ func (p *Plugin) localPlace(c *cycle, info fwk.NodeInfo) *place {
 		found.reason = fmt.Sprintf(reasonFenced, c.fence)
 	} else {
 		found.reason = c.policy.Admit(found.Place)
+	}
+	if found.reason == "" {
+		found.reason = p.groupOnLocal(ctx, c, pod, info.Node().Name)
 	}
 	return found
 }
@@ -72,19 +75,20 @@ func (p *Plugin) remotePlace(ctx context.Context, c *cycle, pod *corev1.Pod, nod
 		return found
 	}
 	found.Estimate = placement.EstimateFor(c.request, room.target.Signals())
-	if c.existing != nil && c.fence == node.Name {
+	if c.existing != nil && c.fence == node.Name && c.alone() {
 		p.tiedPlace(c, room, pod, found)
 		return found
 	}
 	for _, refuse := range []func() string{
 		func() string { return c.remote },
 		func() string { return fenced(c, node) },
+		func() string { return c.notWithGroup(node.Name) },
 		func() string { return c.localOnly },
 		func() string { return unusable(room, pod, node) },
 		func() string { return p.namespaceNotFor(room.target.Spec(), pod.Namespace) },
 		func() string { return p.refusedBefore(pod, room) },
 		func() string { return c.policy.Admit(found.Place) },
-		func() string { return p.misfit(ctx, c, room, pod, found) },
+		func() string { return p.fits(ctx, c, room, pod, found) },
 	} {
 		if found.reason = refuse(); found.reason != "" {
 			return found

@@ -15,6 +15,7 @@ package schedulerplugin
 
 import (
 	"context"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,6 +31,7 @@ import (
 	"github.com/spillway-dev/spillway/pkg/placement"
 	"github.com/spillway-dev/spillway/pkg/target"
 	"github.com/spillway-dev/spillway/scheduler-plugin/dryrun"
+	"github.com/spillway-dev/spillway/scheduler-plugin/groups"
 )
 
 // Name of the plugin.
@@ -66,6 +68,7 @@ type Plugin struct {
 	handle    fwk.Handle
 	refusals  *refusals
 	fences    *fences
+	groups    *grouping // from Factory on
 	sends     *sends
 	inherited inherited
 	waiting   *waiting
@@ -93,14 +96,15 @@ func New(o Options) *Plugin {
 }
 
 // Factory hands the plugin to the scheduler, which makes it part of its profile.
-func (p *Plugin) Factory(_ context.Context, _ runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
+func (p *Plugin) Factory(ctx context.Context, _ runtime.Object, handle fwk.Handle) (fwk.Plugin, error) {
 	p.handle = handle
-	return p, nil
+	return p, p.watchGroups(ctx, handle)
 }
 
 var (
 	_ fwk.PreFilterPlugin   = (*Plugin)(nil)
 	_ fwk.FilterPlugin      = (*Plugin)(nil)
+	_ fwk.PostFilterPlugin  = (*Plugin)(nil)
 	_ fwk.PreScorePlugin    = (*Plugin)(nil)
 	_ fwk.ScorePlugin       = (*Plugin)(nil)
 	_ fwk.ReservePlugin     = (*Plugin)(nil)
@@ -117,6 +121,9 @@ func (p *Plugin) Name() string { return Name }
 
 // SignPod adds to the pod's signature what this plugin looks at: two pods of one signature are placed alike.
 func (p *Plugin) SignPod(_ context.Context, pod *corev1.Pod) ([]fwk.SignFragment, *fwk.Status) {
+	if asked, _ := groups.Of(pod); asked != nil {
+		return nil, fwk.NewStatus(fwk.Unschedulable) // each has a role of its own
+	}
 	digest := shapeOf(pod)
 	return []fwk.SignFragment{
 		{Key: "spillway.dev/shape", Value: digest[:]},
@@ -163,6 +170,13 @@ func (p *Plugin) activate(pods map[string]*corev1.Pod) {
 	if p.handle != nil && len(pods) > 0 {
 		p.handle.Activate(klog.Background(), pods)
 	}
+}
+
+// roomNamed finds the target by its virtual node's name; nil when there is none any more.
+func (p *Plugin) roomNamed(node string) *room {
+	p.mu.RLock()
+	defer p.mu.RUnlock()
+	return p.rooms[strings.TrimPrefix(node, v1alpha1.VirtualNodePrefix)]
 }
 
 // now is the clock's, for records.

@@ -29,6 +29,9 @@ func (p *Plugin) PreBindPreFlight(_ context.Context, state fwk.CycleState, _ *co
 
 // PreBind returns when the target has scheduled the delegate: a bound pod can never be unbound, so nothing is bound before.
 func (p *Plugin) PreBind(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, nodeName string) *fwk.Status {
+	if status := p.gather(ctx, state, pod); !status.IsSuccess() {
+		return status
+	}
 	found, room, status := p.chosen(state, nodeName)
 	if room == nil {
 		return status
@@ -54,6 +57,9 @@ func (p *Plugin) PreBind(ctx context.Context, state fwk.CycleState, pod *corev1.
 	}
 	if err != nil {
 		return p.refuse(pod, room.target, err)
+	}
+	if status := p.awaitGroup(ctx, c, room.target, pod); !status.IsSuccess() {
+		return status
 	}
 	p.endGrowth(room, pod)
 	p.refusals.forget(pod.UID)
@@ -214,6 +220,7 @@ func unschedulable(pod *corev1.Pod) string {
 // fades, the pod is tried again, in case it still waits.
 func (p *Plugin) refuse(pod *corev1.Pod, t *target.Target, err error) *fwk.Status {
 	pause := p.refusals.add(pod.UID, t.Name(), err.Error())
+	p.groupRefused(pod, t, err.Error())
 	time.AfterFunc(pause, func() { p.activate(map[string]*corev1.Pod{pod.Namespace + "/" + pod.Name: pod}) })
 	klog.Background().Info("target refused delegate", "pod", klog.KObj(pod), "target", t.Name(), "reason", err.Error())
 	return fwk.NewStatus(fwk.Unschedulable, t.Name()+": "+err.Error())

@@ -33,7 +33,10 @@ func (p *Plugin) PreFilter(_ context.Context, state fwk.CycleState, pod *corev1.
 		p.waiting.add(pod, growths)
 		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, refusal)
 	}
-	if c.remote == "" && p.preemptsFirst(policy, pod, c.fence) {
+	if reason := p.joinGroup(c, pod, nodes); reason != "" {
+		return nil, fwk.NewStatus(fwk.UnschedulableAndUnresolvable, reason)
+	}
+	if c.remote == "" && c.group == nil && p.preemptsFirst(policy, pod, c.fence) {
 		c.localOnly = reasonPreemptsFirst
 	}
 	c.homes = p.homesOf(pod)

@@ -28,6 +28,9 @@ func (p *Plugin) Reserve(_ context.Context, state fwk.CycleState, pod *corev1.Po
 	if c, err := cycleOf(state); err == nil {
 		p.batch.complete(c)
 	}
+	if status := p.reserveGroup(state, pod, nodeName); !status.IsSuccess() {
+		return status
+	}
 	found, room, status := p.chosen(state, nodeName)
 	if room == nil {
 		return status
@@ -69,6 +72,7 @@ func (p *Plugin) prepare(c *cycle, t *target.Target, pod *corev1.Pod, found *pla
 // pod: it may go nowhere else, or it might run twice. A pod that may be bound keeps its delegate: the next cycle, if there
 // is one, finds it.
 func (p *Plugin) Unreserve(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, nodeName string) {
+	defer p.leaveGroup(state, pod) // when nothing of the pod is left there
 	c, err := cycleOf(state)
 	if err == nil && c.mayBeBound {
 		return

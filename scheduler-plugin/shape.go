@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/delegate"
@@ -40,6 +41,9 @@ func shapeOf(pod *corev1.Pod) shape {
 	}
 	return shape(digest.Sum(nil))
 }
+
+// shapeAlone is for a pod that has to be treated by itself: its delegate or its group ties it to a place.
+func shapeAlone(pod types.UID) shape { return sha256.Sum256([]byte("alone " + pod)) }
 
 // withoutOwn drops from a spec what tells the pods of one workload apart: the hostname, and the volume with the service
 // account's token, whose name is random and which no delegate has.

@@ -8,6 +8,13 @@ const (
 	reasonDelegateEnding  = "its delegate there is still being deleted"
 	reasonHeld            = "%s may have a delegate of this pod (%s): the pod waits for that target, because elsewhere it might run twice; to give that delegate up, delete the pod"
 	reasonFenced          = "its delegate is in %s"
+	reasonGroupElsewhere  = "its group %s is in %s"
+	reasonGroupOver       = "the attempt of group %s is over"
+	reasonOtherNode       = "group %s has node %s for it"
+	reasonOneOfGroup      = "pod %s of the group: %s"
+	reasonMember          = "%s: pod %s: %s" // the place, the pod, why
+	reasonGaveUp          = "gave up before its group was complete"
+	reasonPodGone         = "pod %s was deleted"
 	reasonPreemptsFirst   = "by its policy the pod first evicts local pods of lower priority (preemption: BeforeBurst)"
 	reasonNoTarget        = "its Target does not exist any more"
 	reasonCordoned        = "its virtual node is cordoned: kubectl uncordon %s opens it"

@@ -30,6 +30,7 @@ const LocalName = "local"
 type Record struct {
 	Target  string                 `json:"target"` // empty is a local node
 	Node    string                 `json:"node,omitempty"`
+	Group   string                 `json:"group,omitempty"` // whose pods went there together
 	Policy  string                 `json:"policy,omitempty"`
 	Mode    v1alpha1.PlacementMode `json:"mode,omitempty"`
 	At      metav1.Time            `json:"at"`
@@ -84,6 +85,7 @@ func Refused(place Place, reason string) RecordPlace {
 // were refused; the rest is counted in Omitted, and long texts are cut. The record itself is left as it is.
 func (r Record) Encode() (string, error) {
 	r.Target, r.Node, r.Policy = cut(r.Target, maxNameBytes), cut(r.Node, maxNameBytes), cut(r.Policy, maxPolicyBytes)
+	r.Group = cut(r.Group, maxNameBytes)
 	r.Mode = v1alpha1.PlacementMode(cut(string(r.Mode), maxNumberBytes))
 	places := slices.Clone(r.Places)
 	slices.SortStableFunc(places, r.compare)

@@ -53,7 +53,11 @@ func writeRefusals(b *bytes.Buffer, e Explanation) {
 func writeRecord(b *bytes.Buffer, e Explanation) {
 	r := e.Record
 	fmt.Fprintf(b, "Placed %s by policy %s, mode %s.\n", r.At.UTC().Format(time.RFC3339), orUnknown(r.Policy), orUnknown(string(r.Mode)))
-	fmt.Fprintf(b, "Why: %s.\n\n", oneLine(e.Why))
+	fmt.Fprintf(b, "Why: %s.\n", oneLine(e.Why))
+	if r.Group != "" {
+		fmt.Fprintf(b, "It is of the group %s, whose pods go to one place together.\n", oneLine(r.Group))
+	}
+	b.WriteString("\n")
 	_ = placesTable(*r).write(b)
 	if r.Omitted > 0 {
 		fmt.Fprintf(b, "%d more places were considered and are not recorded.\n", r.Omitted)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/placement"
+	schedulerplugin "github.com/spillway-dev/spillway/scheduler-plugin"
 )
 
 const (
@@ -59,9 +60,14 @@ func afterwards(text string) string {
 func byPlace(statuses *framework.NodeToStatus) string {
 	reasons := map[string]*refusal{}
 	local := map[string]int{}
+	locally := "" // our own plugin's reason is that of all local nodes together
 	statuses.ForEachExplicitNode(func(node string, status *fwk.Status) {
 		target, virtual := strings.CutPrefix(node, v1alpha1.VirtualNodePrefix)
-		if !virtual {
+		switch {
+		case !virtual && status.Plugin() == schedulerplugin.Name:
+			locally = status.Message()
+			return
+		case !virtual:
 			for _, reason := range status.Reasons() {
 				local[reason]++
 			}
@@ -80,7 +86,10 @@ func byPlace(statuses *framework.NodeToStatus) string {
 	}
 	slices.SortFunc(list, func(a, b *refusal) int { return cmp.Compare(a.targets[0], b.targets[0]) })
 	last := ""
-	if len(local) > 0 {
+	switch {
+	case locally != "":
+		last = placement.LocalName + ": " + locally
+	case len(local) > 0:
 		last = placement.LocalName + ": " + placement.Count(local)
 	}
 	return join(list, last)

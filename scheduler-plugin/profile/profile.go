@@ -101,7 +101,7 @@ func build(plugin *schedulerplugin.Plugin, view, machine views.ClusterView) (fra
 	enabled.Score.Enabled = append(enabled.Score.Enabled, config.Plugin{Name: schedulerplugin.Name, Weight: ownWeight})
 	registry[preemptionName] = newPreemption(plugin, factories[names.DefaultPreemption])
 	profile.PluginConfig = append(profile.PluginConfig, renamed(profile.PluginConfig, names.DefaultPreemption, preemptionName)...)
-	enable(&enabled.PostFilter, preemptionName)
+	enable(&enabled.PostFilter, schedulerplugin.Name, preemptionName)
 	return registry, profile, nil
 }
 

@@ -32,7 +32,10 @@ type Scheduler struct {
 func DisableGates() error {
 	// On, it PATCHes status.nominatedNodeName of each pod that passes PreBind, for autoscalers to see a pod that is about
 	// to be bound; ours is bound a few milliseconds later, or goes elsewhere.
-	return utilfeature.DefaultMutableFeatureGate.SetFromMap(map[string]bool{"NominatedNodeNameForExpectation": false})
+	// On, the scheduler takes the pods of a PodGroup out of its queue as one, for a plugin that knows of nodes only; ours
+	// (package groups) knows of places.
+	return utilfeature.DefaultMutableFeatureGate.SetFromMap(map[string]bool{
+		"NominatedNodeNameForExpectation": false, "GenericWorkload": false})
 }
 
 // New prepares the scheduler. The informers come from outside, for others to share; Run starts them.

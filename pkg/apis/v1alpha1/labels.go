@@ -9,6 +9,13 @@ const (
 	AnnotationElect = "spillway.dev/elect"
 	// AnnotationPolicy on a pod names the PlacementPolicy of its namespace that places it.
 	AnnotationPolicy = "spillway.dev/policy"
+	// LabelGroup on pods names the group they belong to: all its pods go to one place, or none goes anywhere. As an
+	// annotation of a Job's pod template (AnnotationGroup), whatever its value, the Job's pods are the group.
+	LabelGroup      = "spillway.dev/group"
+	AnnotationGroup = LabelGroup
+	// AnnotationGroupSize on a group's pods, or a label of that key, is how many pods the group has at least: a whole number
+	// from 1. A Job's group needs none.
+	AnnotationGroupSize = "spillway.dev/group-size"
 )
 
 // What Spillway writes on source pods.
