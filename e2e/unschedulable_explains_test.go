@@ -32,7 +32,8 @@ func TestAPodThatFitsNowhereSaysWhyPlaceByPlace(t *testing.T) {
 			changes: []change{func(_ *metav1.ObjectMeta, spec *corev1.PodSpec) {
 				spec.NodeSelector = map[string]string{corev1.LabelTopologyRegion: "mars"}
 			}},
-			want: []string{"cloud, heata", ": node(s) didn't match", "local: 2 node(s) didn't match"},
+			want: []string{"cloud, heata", "spec.nodeSelector wants topology.kubernetes.io/region=mars, which is not what the Target's labels say",
+				"local: 2 node(s) didn't match"},
 		},
 	}
 	for name, test := range tests {

@@ -13,11 +13,12 @@ import (
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 )
 
-// What is refused because of where a pod may run; %s is a key, a value or a list of labels.
+// What is refused because of where a pod may run; %s is a key or a value. A Target's own labels are left out, so that a
+// pod's condition can say it once for all targets.
 const (
-	reasonSelectorExcludes = "spec.nodeSelector wants %s=%s, and the target's virtual node has %s: ask for that value, or for no value"
+	reasonSelectorExcludes = "spec.nodeSelector wants %s=%s, which is not what the Target's labels say: ask for a value that a Target has, or for no value"
 	reasonSelectorConflict = "spec.nodeSelector wants %s=%s, and the Target limits its nodes to %s=%s: ask for that value, or for no value"
-	reasonAffinityExcludes = "spec.affinity.nodeAffinity excludes the target, whose virtual node has %s: allow that in one of its terms"
+	reasonAffinityExcludes = "spec.affinity.nodeAffinity excludes the Target's labels: allow them in one of its terms"
 )
 
 // nodeLevel keys describe one machine, even where a virtual node has to carry them because every node does.
@@ -62,7 +63,7 @@ func constrain(spec *corev1.PodSpec, o Options) []string {
 	reasons := s.selectNodes(spec, o.Target.NodeSelector)
 	if affinity := spec.Affinity; affinity != nil {
 		if !s.nodeAffinity(affinity) {
-			reasons = append(reasons, fmt.Sprintf(reasonAffinityExcludes, s.describe()))
+			reasons = append(reasons, reasonAffinityExcludes)
 		}
 		s.podAffinity(affinity, o.Target.Namespaces)
 		if affinity.NodeAffinity == nil && affinity.PodAffinity == nil && affinity.PodAntiAffinity == nil {
@@ -81,7 +82,7 @@ func (s split) selectNodes(spec *corev1.PodSpec, target map[string]string) []str
 			continue
 		}
 		if got, ok := s.labels[key]; !ok || got != value {
-			reasons = append(reasons, fmt.Sprintf(reasonSelectorExcludes, key, value, s.describe()))
+			reasons = append(reasons, fmt.Sprintf(reasonSelectorExcludes, key, value))
 		}
 		delete(spec.NodeSelector, key)
 	}
@@ -194,21 +195,6 @@ func compares(expression corev1.NodeSelectorRequirement, value string) bool {
 		return have > bound
 	}
 	return have < bound
-}
-
-// describe lists the labels that constraints between targets are matched with.
-func (s split) describe() string {
-	var labels []string
-	for key, value := range s.labels {
-		if s.clusterKey(key) {
-			labels = append(labels, key+"="+value)
-		}
-	}
-	if len(labels) == 0 {
-		return "no labels"
-	}
-	sort.Strings(labels)
-	return strings.Join(labels, ", ")
 }
 
 // tolerate adds the Target's tolerations, and takes away one of our provider taint: it speaks of the source's virtual

@@ -54,9 +54,9 @@ func TestWhatMustNotLeaveIsRefusedByName(t *testing.T) {
 			*sources = append(*sources, corev1.VolumeProjection{Secret: &corev1.SecretProjection{}})
 		}, "volume kube-api-access-x7k2p has a service-account token"},
 		"another target":             {func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{"spillway.dev/target": "cloud"} }, "spec.nodeSelector wants spillway.dev/target=cloud"},
-		"another region":             {func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{corev1.LabelTopologyRegion: "eu"} }, "wants topology.kubernetes.io/region=eu, and the target's virtual node has spillway.dev/target=heata, topology.kubernetes.io/region=uk"},
+		"another region":             {func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{corev1.LabelTopologyRegion: "eu"} }, "wants topology.kubernetes.io/region=eu, which is not what the Target's labels say"},
 		"nodes that the Target bars": {func(p *corev1.Pod) { p.Spec.NodeSelector = map[string]string{"role.heata.co/capture-heat": "false"} }, "limits its nodes to role.heata.co/capture-heat=true"},
-		"an affinity to elsewhere":   {func(p *corev1.Pod) { p.Spec.Affinity = required(term(in(corev1.LabelTopologyRegion, "eu"))) }, "spec.affinity.nodeAffinity excludes the target"},
+		"an affinity to elsewhere":   {func(p *corev1.Pod) { p.Spec.Affinity = required(term(in(corev1.LabelTopologyRegion, "eu"))) }, "spec.affinity.nodeAffinity excludes the Target's labels"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -22,10 +22,19 @@ var healthTolerations = []corev1.Toleration{
 	{Key: corev1.TaintNodeNotReady, Operator: corev1.TolerationOpExists},
 	{Key: corev1.TaintNodeUnreachable, Operator: corev1.TolerationOpExists},
 	{Key: corev1.TaintNodeUnschedulable, Operator: corev1.TolerationOpExists},
+	{Key: v1alpha1.TaintUnschedulable, Operator: corev1.TolerationOpExists},
+}
+
+// OverlookHealth lets a cluster view pass over the taints of a node that is not ready or takes no new pods. It is for the
+// choice of a node alone: a spread whose nodeTaintsPolicy is Honor must not count the domains of such nodes.
+func OverlookHealth(view *corev1.Pod) *corev1.Pod {
+	blind := *view
+	blind.Spec.Tolerations = slices.Concat(view.Spec.Tolerations, healthTolerations)
+	return &blind
 }
 
 // ClusterView returns a source pod as a virtual node is to judge it: with the constraints whose label key isClusterKey
-// knows, the toleration of the taints that are ours to judge, and nothing that is about one machine (other labels, volumes, host ports).
+// knows, the toleration of the provider's taint, and nothing that is about one machine (other labels, volumes, host ports).
 // The pod is not changed; the view shares memory with it, so it is for reading only.
 func ClusterView(pod *corev1.Pod, isClusterKey func(string) bool) *corev1.Pod {
 	view := *pod
@@ -35,7 +44,7 @@ func ClusterView(pod *corev1.Pod, isClusterKey func(string) bool) *corev1.Pod {
 	spec.TopologySpreadConstraints = keep(spec.TopologySpreadConstraints, func(c corev1.TopologySpreadConstraint) bool {
 		return isClusterKey(c.TopologyKey)
 	})
-	spec.Tolerations = slices.Concat(spec.Tolerations, []corev1.Toleration{providerToleration}, healthTolerations)
+	spec.Tolerations = slices.Concat(spec.Tolerations, []corev1.Toleration{providerToleration})
 	spec.Volumes = nil
 	spec.InitContainers = withoutHostPorts(spec.InitContainers)
 	spec.Containers = withoutHostPorts(spec.Containers)

@@ -124,20 +124,18 @@ func (c *Controller) run(ctx context.Context, p *provider) {
 	}
 }
 
-// reconcileSpec puts the taint back: the node controller writes it only when it creates the node, and without it every
-// pod of the cluster could land there.
+// reconcileSpec keeps our taints as they should be: the node controller writes them only when it creates the node, and
+// without the provider's every pod of the cluster could land there. Others' taints are left alone.
 func (c *Controller) reconcileSpec(ctx context.Context, t *v1alpha1.Target) error {
 	have := &corev1.Node{}
 	if err := c.Client.Get(ctx, client.ObjectKey{Name: v1alpha1.VirtualNodeName(t.Name)}, have); err != nil {
 		return client.IgnoreNotFound(err)
 	}
-	for _, taint := range have.Spec.Taints {
-		if taint.Key == v1alpha1.TaintProvider && taint.Effect == corev1.TaintEffectNoSchedule {
-			return nil
-		}
-	}
 	tainted := have.DeepCopy()
-	tainted.Spec.Taints = append(tainted.Spec.Taints, forge(t, Endpoint{}).Spec.Taints...)
+	tainted.Spec.Taints = withOurs(have.Spec.Taints, forge(t, Endpoint{}).Spec.Taints)
+	if equality.Semantic.DeepEqual(have.Spec.Taints, tainted.Spec.Taints) {
+		return nil
+	}
 	if err := c.Client.Patch(ctx, tainted, client.MergeFrom(have)); err != nil {
 		return fmt.Errorf("tainting node %s: %w", have.Name, err)
 	}

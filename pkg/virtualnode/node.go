@@ -3,6 +3,7 @@ package virtualnode
 import (
 	"maps"
 	"net"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -37,9 +38,7 @@ func forge(t *v1alpha1.Target, e Endpoint) *corev1.Node {
 	}
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
-		Spec: corev1.NodeSpec{
-			Taints: []corev1.Taint{{Key: v1alpha1.TaintProvider, Value: v1alpha1.TaintProviderValue, Effect: corev1.TaintEffectNoSchedule}},
-		},
+		Spec:       corev1.NodeSpec{Taints: taints(t)},
 		Status: corev1.NodeStatus{
 			Capacity:        t.Status.Allocatable.DeepCopy(),
 			Allocatable:     t.Status.Allocatable.DeepCopy(),
@@ -54,6 +53,28 @@ func forge(t *v1alpha1.Target, e Endpoint) *corev1.Node {
 			},
 		},
 	}
+}
+
+func taints(t *v1alpha1.Target) []corev1.Taint {
+	list := []corev1.Taint{{Key: v1alpha1.TaintProvider, Value: v1alpha1.TaintProviderValue, Effect: corev1.TaintEffectNoSchedule}}
+	if t.Spec.Unschedulable || !t.DeletionTimestamp.IsZero() {
+		list = append(list, corev1.Taint{Key: v1alpha1.TaintUnschedulable, Effect: corev1.TaintEffectNoSchedule})
+	}
+	return list
+}
+
+// withOurs replaces those taints of a node that are ours to set, where they differ.
+func withOurs(have, ours []corev1.Taint) []corev1.Taint {
+	merged := slices.DeleteFunc(slices.Clone(have), func(taint corev1.Taint) bool {
+		mine := taint.Key == v1alpha1.TaintProvider || taint.Key == v1alpha1.TaintUnschedulable
+		return mine && !slices.ContainsFunc(ours, func(o corev1.Taint) bool { return o.MatchTaint(&taint) })
+	})
+	for _, taint := range ours {
+		if !slices.ContainsFunc(merged, func(h corev1.Taint) bool { return h.MatchTaint(&taint) }) {
+			merged = append(merged, taint)
+		}
+	}
+	return merged
 }
 
 // conditions tell the truth about the target: a node is ready while its cluster can be reached and used.

@@ -13,6 +13,7 @@ import (
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+	"github.com/spillway-dev/spillway/pkg/delegate"
 	schedulerplugin "github.com/spillway-dev/spillway/scheduler-plugin"
 	"github.com/spillway-dev/spillway/scheduler-plugin/views"
 )
@@ -26,8 +27,8 @@ var inTree = []struct {
 	weight int32
 }{
 	{names.NodeUnschedulable, localOnly, preFilter | filter, 0}, // our plugin knows which pods a cordon concerns
-	{names.TaintToleration, byView, preFilter | filter | score, 3},
-	{names.NodeAffinity, byView, preFilter | filter | score, 2},
+	{names.TaintToleration, overlooking, preFilter | filter | score, 3},
+	{names.NodeAffinity, scoredByView, preFilter | filter | score, 2},
 	{names.PodTopologySpread, split, preFilter | filter | score, 2},
 	{names.InterPodAffinity, byView, preFilter | filter | score, 2},
 	{names.NodePorts, localOnly, preFilter | filter, 0},
@@ -51,6 +52,8 @@ type look int
 const (
 	localOnly look = iota
 	byView
+	scoredByView
+	overlooking
 	split
 )
 
@@ -87,6 +90,10 @@ func build(plugin *schedulerplugin.Plugin, view, machine views.ClusterView) (fra
 		switch p.looks {
 		case byView:
 			registry[views.Prefix+p.name] = views.ByView(p.name, factories[p.name], view)
+		case scoredByView:
+			registry[views.Prefix+p.name] = views.ScoredByView(p.name, factories[p.name], view)
+		case overlooking:
+			registry[views.Prefix+p.name] = views.Overlooking(p.name, factories[p.name], view, delegate.OverlookHealth)
 		case split:
 			registry[views.Prefix+p.name] = views.Split(p.name, factories[p.name], machine, view)
 		default:

@@ -35,6 +35,19 @@ func ByView(name string, factory frameworkruntime.PluginFactory, view ClusterVie
 	return wrap(name, factory, plugin{view: view})
 }
 
+// ScoredByView wraps an in-tree factory so that its plugin filters local nodes only, and compares virtual nodes by the pod's
+// cluster-level preferences. Whether a target's labels meet what the pod requires is decided with its delegate: only there
+// is it known which keys this target speaks of, and which it leaves to its nodes.
+func ScoredByView(name string, factory frameworkruntime.PluginFactory, view ClusterView) frameworkruntime.PluginFactory {
+	return wrap(name, factory, plugin{view: view, scoreOnly: true})
+}
+
+// Overlooking is ByView for a plugin that must not see all that the others see at virtual nodes: overlook changes the view
+// for this plugin alone.
+func Overlooking(name string, factory frameworkruntime.PluginFactory, view ClusterView, overlook func(*corev1.Pod) *corev1.Pod) frameworkruntime.PluginFactory {
+	return wrap(name, factory, plugin{view: view, overlook: overlook})
+}
+
 // Split wraps an in-tree factory whose plugin compares nodes with each other: it sees the pod's machine-level constraints
 // among local nodes only, and its cluster-level constraints among all. A virtual node is one host and one zone that always
 // looks empty; spreading over hosts or zones of the source must not wait for it to fill.
@@ -48,11 +61,12 @@ func wrap(name string, factory frameworkruntime.PluginFactory, p plugin) framewo
 		if err != nil {
 			return nil, err
 		}
-		made := &plugin{name: Prefix + name, inner: inner, view: p.view, machine: p.machine}
+		p := p // one for each profile
+		p.name, p.inner = Prefix+name, inner
 		if p.machine != nil {
-			made.unspread = unspread(handle)
+			p.unspread = unspread(handle)
 		}
-		return made, nil
+		return &p, nil
 	}
 }
 
@@ -67,7 +81,9 @@ type plugin struct {
 	view    ClusterView // nil: local nodes only
 	machine ClusterView // nil: the pod as it is, among all nodes
 
-	unspread func(*corev1.Pod) bool // of the plugin that spreads pods
+	unspread  func(*corev1.Pod) bool        // of the plugin that spreads pods
+	scoreOnly bool                          // virtual nodes are compared, and none is filtered
+	overlook  func(*corev1.Pod) *corev1.Pod // nil: the view as all see it
 }
 
 var (
@@ -120,15 +136,15 @@ func (p *plugin) PreFilter(ctx context.Context, state fwk.CycleState, pod *corev
 	if s.local.Code() == fwk.Error {
 		return nil, s.local
 	}
-	if p.view != nil {
-		s.virtualPod, s.virtualState, s.virtualFiltered = p.clusterPod(state, pod, nodes), framework.NewCycleState(), true
+	if p.filtersVirtual() {
+		s.virtualPod, s.virtualState, s.virtualFiltered = p.filteredPod(state, pod, nodes), framework.NewCycleState(), true
 		_, s.virtual = inner.PreFilter(ctx, s.virtualState, s.virtualPod, nodes)
 		if s.virtual.Code() == fwk.Error {
 			return nil, s.virtual
 		}
 	}
 	state.Write(fwk.StateKey(p.name), s)
-	if s.local.IsSkip() && (p.view == nil || s.virtual.IsSkip()) {
+	if s.local.IsSkip() && (!p.filtersVirtual() || s.virtual.IsSkip()) {
 		return nil, fwk.NewStatus(fwk.Skip)
 	}
 	return nil, nil
@@ -151,10 +167,21 @@ func (p *plugin) clusterPod(state fwk.CycleState, pod *corev1.Pod, nodes []fwk.N
 	return made
 }
 
+// filteredPod is the pod as this plugin's Filter sees it at virtual nodes.
+func (p *plugin) filteredPod(state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) *corev1.Pod {
+	view := p.clusterPod(state, pod, nodes)
+	if p.overlook != nil {
+		view = p.overlook(view)
+	}
+	return view
+}
+
+func (p *plugin) filtersVirtual() bool { return p.view != nil && !p.scoreOnly }
+
 // keepView prepares the view of a plugin that has no PreFilter of its own.
 func (p *plugin) keepView(state fwk.CycleState, pod *corev1.Pod, nodes []fwk.NodeInfo) {
-	if p.view != nil {
-		state.Write(fwk.StateKey(p.name), &seen{virtualPod: p.clusterPod(state, pod, nodes), virtualState: state, virtualFiltered: true})
+	if p.filtersVirtual() {
+		state.Write(fwk.StateKey(p.name), &seen{virtualPod: p.filteredPod(state, pod, nodes), virtualState: state, virtualFiltered: true})
 	}
 }
 

@@ -58,11 +58,15 @@ func newFramework(t *testing.T, nodes []*corev1.Node, pods []*corev1.Pod) framew
 	for name, clustered := range map[string]bool{names.NodeAffinity: true, names.TaintToleration: true, names.PodTopologySpread: true,
 		names.InterPodAffinity: true, names.NodeResourcesFit: false, names.NodePorts: false} {
 		registry[views.Prefix+name] = views.LocalOnly(name, factories[name])
-		if clustered {
-			registry[views.Prefix+name] = views.ByView(name, factories[name], clusterView)
-		}
-		if name == names.PodTopologySpread {
+		switch {
+		case name == names.PodTopologySpread:
 			registry[views.Prefix+name] = views.Split(name, factories[name], machineSpread, clusterView)
+		case name == names.NodeAffinity:
+			registry[views.Prefix+name] = views.ScoredByView(name, factories[name], clusterView)
+		case name == names.TaintToleration:
+			registry[views.Prefix+name] = views.Overlooking(name, factories[name], clusterView, delegate.OverlookHealth)
+		case clustered:
+			registry[views.Prefix+name] = views.ByView(name, factories[name], clusterView)
 		}
 		enabled := config.Plugin{Name: views.Prefix + name}
 		profile.Plugins.PreFilter.Enabled = append(profile.Plugins.PreFilter.Enabled, enabled)

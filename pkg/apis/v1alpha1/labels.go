@@ -45,6 +45,9 @@ const (
 	// TaintProvider, with TaintProviderValue and NoSchedule, keeps pods that are not elected off virtual nodes.
 	TaintProvider      = "virtual-kubelet.io/provider"
 	TaintProviderValue = "spillway"
+	// TaintUnschedulable, with NoSchedule, is on the virtual node of a Target that takes no new pods, so that a spread whose
+	// nodeTaintsPolicy is Honor does not count it, as with a node that kubectl has cordoned.
+	TaintUnschedulable = "spillway.dev/unschedulable"
 	// VirtualNodePrefix and the Target's name make the virtual node's name, so that it cannot meet a real node's.
 	VirtualNodePrefix = "spillway-"
 )
