@@ -57,6 +57,29 @@ func TestLabelsOfTheVirtualNode(t *testing.T) {
 	}
 }
 
+func TestTaintsOfOthersStayAndOursFollowTheTarget(t *testing.T) {
+	provider := corev1.Taint{Key: v1alpha1.TaintProvider, Value: v1alpha1.TaintProviderValue, Effect: corev1.TaintEffectNoSchedule}
+	closed := corev1.Taint{Key: v1alpha1.TaintUnschedulable, Effect: corev1.TaintEffectNoSchedule}
+	cordon := corev1.Taint{Key: corev1.TaintNodeUnschedulable, Effect: corev1.TaintEffectNoSchedule}
+	open, shut := cloud(), cloud()
+	shut.Spec.Unschedulable = true
+	tests := map[string]struct {
+		target     *v1alpha1.Target
+		have, want []corev1.Taint
+	}{
+		"somebody took the provider's away": {open, nil, []corev1.Taint{provider}},
+		"the Target takes no new pods":      {shut, []corev1.Taint{provider}, []corev1.Taint{provider, closed}},
+		"and takes them again":              {open, []corev1.Taint{provider, closed}, []corev1.Taint{provider}},
+		"kubectl cordon":                    {shut, []corev1.Taint{provider, cordon}, []corev1.Taint{provider, cordon, closed}},
+		"kubectl cordon, kept":              {open, []corev1.Taint{provider, cordon, closed}, []corev1.Taint{provider, cordon}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			assert.Equal(t, test.want, withOurs(test.have, taints(test.target)))
+		})
+	}
+}
+
 func TestTheReadyConditionTellsTheTruth(t *testing.T) {
 	early, late := metav1.NewTime(time.Unix(100, 0)), metav1.NewTime(time.Unix(200, 0))
 	condition := func(kind string, status metav1.ConditionStatus, reason string, at metav1.Time) metav1.Condition {

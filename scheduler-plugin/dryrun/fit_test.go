@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/spillway-dev/spillway/scheduler-plugin/dryrun"
@@ -98,6 +99,38 @@ func TestFit(t *testing.T) {
 			nodes: []*corev1.Node{node("a", "64", cordoned)},
 			pod:   delegate("web", "1"), wantError: "1 node(s) were unschedulable",
 		},
+		"a device is on the nodes that have it": {
+			nodes: []*corev1.Node{node("plain", "64"), node("gpu", "8", withGPU)},
+			pod:   delegate("web", "1", wantsGPU), wantNode: "gpu",
+		},
+		"a device that is in use refuses": {
+			nodes:     []*corev1.Node{node("gpu", "8", withGPU)},
+			strangers: []*corev1.Pod{stranger("other", "gpu", "1", wantsGPU)},
+			pod:       delegate("web", "1", wantsGPU), wantError: "1 Insufficient nvidia.com/gpu",
+		},
+		"a pod near another goes to that one's node": {
+			nodes:     []*corev1.Node{node("a", "64"), node("b", "4")},
+			strangers: []*corev1.Pod{stranger("other", "b", "1", func(p *corev1.Pod) { p.Namespace, p.Labels = "ours", map[string]string{"app": "db"} })},
+			pod:       delegate("web", "1", nearDB), wantNode: "b",
+		},
+		"a spread over zones fills the emptier one": {
+			nodes: []*corev1.Node{node("a", "64", inZone("1")), node("b", "4", inZone("2"))},
+			strangers: []*corev1.Pod{stranger("other", "a", "1", func(p *corev1.Pod) {
+				p.Namespace, p.Labels = "ours", map[string]string{"app": "web"}
+			})},
+			pod: delegate("web", "1", spread(corev1.LabelTopologyZone)), wantNode: "b",
+		},
+		"a topology key that no node has refuses, and says that a label is missing": {
+			nodes: []*corev1.Node{node("a", "4"), node("b", "4")},
+			pod:   delegate("web", "1", spread("rack")), wantError: "2 node(s) didn't match pod topology spread constraints (missing required label)",
+		},
+		"a selector and an affinity that contradict each other refuse": {
+			nodes: []*corev1.Node{node("a", "4", labelled), node("b", "4")},
+			pod: delegate("web", "1", func(p *corev1.Pod) {
+				onlyOn("b")(p)
+				selecting(p)
+			}), wantError: "2 node(s) didn't match Pod's node affinity/selector",
+		},
 		"each node counts for its own reason": {
 			nodes: []*corev1.Node{node("a", "1"), node("b", "1"), node("c", "64", tainted)},
 			pod:   delegate("web", "2"), wantError: "1 node(s) had untolerated taint(s), 2 Insufficient cpu",
@@ -144,6 +177,34 @@ func onlyOn(node string) func(*corev1.Pod) {
 				MatchExpressions: []corev1.NodeSelectorRequirement{
 					{Key: corev1.LabelHostname, Operator: corev1.NodeSelectorOpIn, Values: []string{node}}},
 			}}}}}
+	}
+}
+
+func withGPU(n *corev1.Node) {
+	n.Status.Allocatable = n.Status.Allocatable.DeepCopy()
+	n.Status.Allocatable["nvidia.com/gpu"] = resource.MustParse("1")
+}
+
+func wantsGPU(p *corev1.Pod) {
+	p.Spec.Containers[0].Resources.Requests["nvidia.com/gpu"] = resource.MustParse("1")
+}
+
+func inZone(zone string) func(*corev1.Node) {
+	return func(n *corev1.Node) { n.Labels[corev1.LabelTopologyZone] = zone }
+}
+
+func nearDB(p *corev1.Pod) {
+	p.Spec.Affinity = &corev1.Affinity{PodAffinity: &corev1.PodAffinity{
+		RequiredDuringSchedulingIgnoredDuringExecution: []corev1.PodAffinityTerm{{
+			TopologyKey: corev1.LabelHostname, LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "db"}},
+		}}}}
+}
+
+func spread(key string) func(*corev1.Pod) {
+	return func(p *corev1.Pod) {
+		p.Labels["app"] = "web"
+		p.Spec.TopologySpreadConstraints = []corev1.TopologySpreadConstraint{{MaxSkew: 1, TopologyKey: key, WhenUnsatisfiable: corev1.DoNotSchedule,
+			LabelSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"app": "web"}}}}
 	}
 }
 
