@@ -47,7 +47,7 @@ func TestASpreadOverTargetsIsActiveActiveAndMovesWhenATargetClosesIfItHonoursTai
 	s.givenPolicy(remoteOnly("spare", "cloud"))
 	target := s.givenSpare(priced("1m", "10"))
 
-	s.createDeployment("web", 4, labelled("app", "web"), spreadOver(v1alpha1.LabelTarget, func(c *corev1.TopologySpreadConstraint) {
+	s.createDeployment("web", 4, requiring(v1alpha1.LabelTarget, corev1.NodeSelectorOpIn, "spare", "cloud"), spreadOver(v1alpha1.LabelTarget, func(c *corev1.TopologySpreadConstraint) {
 		c.NodeTaintsPolicy = ptr.To(corev1.NodeInclusionPolicyHonor)
 		c.MatchLabelKeys = []string{"pod-template-hash"}
 	}))

@@ -223,6 +223,7 @@ func (c *Controller) writeStatus(ctx context.Context, object *v1alpha1.Target, s
 	if live != nil && status.Sending {
 		live.SetOpen(true)
 	}
+	object.ResourceVersion = patched.ResourceVersion // or the finalizer's removal, in the same pass, would always conflict
 	return nil
 }
 

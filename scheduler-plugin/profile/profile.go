@@ -68,7 +68,7 @@ const (
 )
 
 // build returns the wrapped plugins and the profile that uses them.
-func build(plugin *schedulerplugin.Plugin, view, machine views.ClusterView) (frameworkruntime.Registry, config.KubeSchedulerProfile, error) {
+func build(plugin *schedulerplugin.Plugin, view, machine views.ClusterView, keys func() func(string) bool) (frameworkruntime.Registry, config.KubeSchedulerProfile, error) {
 	registry := frameworkruntime.Registry{schedulerplugin.Name: plugin.Factory}
 	defaults, err := latest.Default()
 	if err != nil {
@@ -89,7 +89,7 @@ func build(plugin *schedulerplugin.Plugin, view, machine views.ClusterView) (fra
 	for _, p := range inTree {
 		switch p.looks {
 		case byView:
-			registry[views.Prefix+p.name] = views.ByView(p.name, factories[p.name], view)
+			registry[views.Prefix+p.name] = views.ByView(p.name, factories[p.name], view, keys)
 		case scoredByView:
 			registry[views.Prefix+p.name] = views.ScoredByView(p.name, factories[p.name], view)
 		case overlooking:

@@ -65,7 +65,7 @@ func TestTheSchedulerCanBeBuiltFromTheProfile(t *testing.T) {
 }
 
 func TestAViewKeepsTheArgumentsOfThePluginInside(t *testing.T) {
-	_, spillway, err := build(newPlugin(&target.Registry{}), clusterView(&target.Registry{}), machineSpread(&target.Registry{}))
+	_, spillway, err := build(newPlugin(&target.Registry{}), clusterView(&target.Registry{}), machineSpread(&target.Registry{}), nil)
 	require.NoError(t, err)
 	args := map[string]runtime.Object{}
 	for _, c := range spillway.PluginConfig {

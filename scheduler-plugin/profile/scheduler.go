@@ -38,7 +38,8 @@ func DisableGates() error {
 // New prepares the scheduler. The informers come from outside, for others to share; Run starts them.
 func New(ctx context.Context, client kubernetes.Interface, dynamicClient dynamic.Interface, factory informers.SharedInformerFactory,
 	plugin *schedulerplugin.Plugin, registry *target.Registry) (*Scheduler, error) {
-	plugins, spillway, err := build(plugin, clusterView(registry), machineSpread(registry))
+	plugins, spillway, err := build(plugin, clusterView(registry), machineSpread(registry),
+		func() func(string) bool { return schedulerplugin.ClusterKeys(registry) })
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ package views
 
 import (
 	"context"
+	"maps"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -30,11 +31,6 @@ func LocalOnly(name string, factory frameworkruntime.PluginFactory) frameworkrun
 	return wrap(name, factory, plugin{})
 }
 
-// ByView wraps an in-tree factory so that its plugin sees the pod's cluster-level constraints at virtual nodes.
-func ByView(name string, factory frameworkruntime.PluginFactory, view ClusterView) frameworkruntime.PluginFactory {
-	return wrap(name, factory, plugin{view: view})
-}
-
 // ScoredByView wraps an in-tree factory so that its plugin filters local nodes only, and compares virtual nodes by the pod's
 // cluster-level preferences. Whether a target's labels meet what the pod requires is decided with its delegate: only there
 // is it known which keys this target speaks of, and which it leaves to its nodes.
@@ -42,10 +38,17 @@ func ScoredByView(name string, factory frameworkruntime.PluginFactory, view Clus
 	return wrap(name, factory, plugin{view: view, scoreOnly: true})
 }
 
-// Overlooking is ByView for a plugin that must not see all that the others see at virtual nodes: overlook changes the view
-// for this plugin alone.
+// Overlooking wraps an in-tree factory so that its plugin sees the pod's cluster-level constraints at virtual nodes, as changed
+// by overlook for this plugin alone.
 func Overlooking(name string, factory frameworkruntime.PluginFactory, view ClusterView, overlook func(*corev1.Pod) *corev1.Pod) frameworkruntime.PluginFactory {
 	return wrap(name, factory, plugin{view: view, overlook: overlook})
+}
+
+// ByView wraps an in-tree factory so that its plugin sees the pod's cluster-level constraints at virtual nodes. It may also go
+// by the constraints of the pods on a node, which no view changes: so a virtual node shows it only the labels that
+// isClusterKey knows. Its hostname is not one host, to keep others' replicas off.
+func ByView(name string, factory frameworkruntime.PluginFactory, view ClusterView, isClusterKey func() func(string) bool) frameworkruntime.PluginFactory {
+	return wrap(name, factory, plugin{view: view, isClusterKey: isClusterKey})
 }
 
 // Split wraps an in-tree factory whose plugin compares nodes with each other: it sees the pod's machine-level constraints
@@ -84,6 +87,8 @@ type plugin struct {
 	unspread  func(*corev1.Pod) bool        // of the plugin that spreads pods
 	scoreOnly bool                          // virtual nodes are compared, and none is filtered
 	overlook  func(*corev1.Pod) *corev1.Pod // nil: the view as all see it
+
+	isClusterKey func() func(string) bool // nil: virtual nodes show all their labels
 }
 
 var (
@@ -225,7 +230,26 @@ func (p *plugin) filterVirtual(ctx context.Context, s *seen, node fwk.NodeInfo) 
 	case s.virtual.IsSkip() || s.virtual.IsRejected():
 		return unlessSkip(s.virtual)
 	}
-	return p.inner.(fwk.FilterPlugin).Filter(ctx, s.virtualState, s.virtualPod, node)
+	status := p.inner.(fwk.FilterPlugin).Filter(ctx, s.virtualState, s.virtualPod, node)
+	if status.IsRejected() && p.isClusterKey != nil { // asked again, because most nodes reject nothing
+		status = p.inner.(fwk.FilterPlugin).Filter(ctx, s.virtualState, s.virtualPod, onlyCluster(node, p.isClusterKey()))
+	}
+	return status
+}
+
+// labelled is a node that shows only some of its labels.
+type labelled struct {
+	fwk.NodeInfo
+	node *corev1.Node
+}
+
+func (l labelled) Node() *corev1.Node { return l.node }
+
+func onlyCluster(info fwk.NodeInfo, isClusterKey func(string) bool) fwk.NodeInfo {
+	node := *info.Node()
+	node.Labels = maps.Clone(node.Labels)
+	maps.DeleteFunc(node.Labels, func(key, _ string) bool { return !isClusterKey(key) })
+	return labelled{info, &node}
 }
 
 func localOf(nodes []fwk.NodeInfo) []fwk.NodeInfo {

@@ -185,6 +185,12 @@ func TestViews(t *testing.T) {
 		"an anti-affinity by target keeps replicas in different targets": {
 			others: []*corev1.Pod{pod("first", "1", on("spillway-cloud"))},
 			pod:    pod("web", "1", apart(v1alpha1.LabelTarget)), want: []string{"worker-a", "worker-b", "spillway-heata"}},
+		"an anti-affinity by host of pods that are in a target is not of its virtual node": {
+			others: []*corev1.Pod{pod("first", "1", on("spillway-cloud"), apart(corev1.LabelHostname))},
+			pod:    pod("web", "1", apart(corev1.LabelHostname)), want: everywhere},
+		"an anti-affinity by target of pods that are there keeps others off": {
+			others: []*corev1.Pod{pod("first", "1", on("spillway-cloud"), apart(v1alpha1.LabelTarget))},
+			pod:    pod("web", "1"), want: []string{"worker-a", "worker-b", "spillway-heata"}},
 		"an anti-affinity by host is not of virtual nodes, which are many hosts": {
 			others: []*corev1.Pod{pod("first", "1", on("worker-a")), pod("second", "1", on("spillway-cloud"))},
 			pod:    pod("web", "1", apart(corev1.LabelHostname)), want: []string{"worker-b", "spillway-cloud", "spillway-heata"},

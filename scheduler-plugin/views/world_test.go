@@ -27,9 +27,11 @@ import (
 
 // clusterView knows the keys that tell this world's targets apart.
 func clusterView(pod *corev1.Pod, _ []fwk.NodeInfo) *corev1.Pod {
-	return delegate.ClusterView(pod, func(key string) bool {
-		return key == v1alpha1.LabelTarget || key == corev1.LabelTopologyRegion
-	})
+	return delegate.ClusterView(pod, isClusterKey)
+}
+
+func isClusterKey(key string) bool {
+	return key == v1alpha1.LabelTarget || key == corev1.LabelTopologyRegion
 }
 
 // machineSpread is what the profile uses: the spreads that are not about targets.
@@ -55,8 +57,8 @@ func newFramework(t *testing.T, nodes []*corev1.Node, pods []*corev1.Pod) framew
 	profile := &config.KubeSchedulerProfile{SchedulerName: "test", Plugins: &config.Plugins{}}
 	profile.Plugins.QueueSort.Enabled = []config.Plugin{{Name: names.PrioritySort}}
 	profile.Plugins.Bind.Enabled = []config.Plugin{{Name: names.DefaultBinder}}
-	for name, clustered := range map[string]bool{names.NodeAffinity: true, names.TaintToleration: true, names.PodTopologySpread: true,
-		names.InterPodAffinity: true, names.NodeResourcesFit: false, names.NodePorts: false} {
+	for _, name := range []string{names.NodeAffinity, names.TaintToleration, names.PodTopologySpread, names.InterPodAffinity,
+		names.NodeResourcesFit, names.NodePorts} {
 		registry[views.Prefix+name] = views.LocalOnly(name, factories[name])
 		switch {
 		case name == names.PodTopologySpread:
@@ -65,8 +67,8 @@ func newFramework(t *testing.T, nodes []*corev1.Node, pods []*corev1.Pod) framew
 			registry[views.Prefix+name] = views.ScoredByView(name, factories[name], clusterView)
 		case name == names.TaintToleration:
 			registry[views.Prefix+name] = views.Overlooking(name, factories[name], clusterView, delegate.OverlookHealth)
-		case clustered:
-			registry[views.Prefix+name] = views.ByView(name, factories[name], clusterView)
+		case name == names.InterPodAffinity:
+			registry[views.Prefix+name] = views.ByView(name, factories[name], clusterView, func() func(string) bool { return isClusterKey })
 		}
 		enabled := config.Plugin{Name: views.Prefix + name}
 		profile.Plugins.PreFilter.Enabled = append(profile.Plugins.PreFilter.Enabled, enabled)
