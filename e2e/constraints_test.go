@@ -71,7 +71,7 @@ func TestPodsThatAvoidEachOtherGetATargetOrAHostEach(t *testing.T) {
 		"regions, by anti-affinity": {[]change{avoiding(corev1.LabelTopologyRegion)}, 2, "cloud, heata: node(s) didn't match pod anti-affinity rules"},
 		"hosts, by anti-affinity":   {[]change{avoiding(corev1.LabelHostname), targeting("cloud")}, 4, "cloud: 4 node(s) didn't match pod anti-affinity rules"},
 		"hosts, by a port of theirs": {[]change{hostPort(31987), targeting("cloud")}, 4,
-			"cloud: 4 node(s) didn't have free ports for the requested pod ports"},
+			"4 node(s) didn't have free ports for the requested pod ports"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
