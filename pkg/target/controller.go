@@ -203,7 +203,7 @@ func (c *Controller) readSignals(object *v1alpha1.Target, f *facts) {
 }
 
 func (c *Controller) writeStatus(ctx context.Context, object *v1alpha1.Target, status v1alpha1.TargetStatus) error {
-	live := c.Registry.Get(object.Name)
+	given, live := object, c.Registry.Get(object.Name)
 	if live != nil && !status.Sending {
 		live.SetOpen(false) // first; then nothing is sent that the second look does not see
 		status.Sending = live.Synced() && c.Sends.Unsettled(live)
@@ -218,12 +218,12 @@ func (c *Controller) writeStatus(ctx context.Context, object *v1alpha1.Target, s
 		if err := c.Client.Status().Patch(ctx, patched, client.MergeFrom(object)); err != nil {
 			return fmt.Errorf("writing Target status: %w", client.IgnoreNotFound(err))
 		}
+		given.ResourceVersion = patched.ResourceVersion // or the finalizer's removal, in the same pass, would always conflict
 	}
 	c.closed[object.Name] = !status.Sending
 	if live != nil && status.Sending {
 		live.SetOpen(true)
 	}
-	object.ResourceVersion = patched.ResourceVersion // or the finalizer's removal, in the same pass, would always conflict
 	return nil
 }
 
