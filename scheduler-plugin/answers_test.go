@@ -23,7 +23,7 @@ func TestAnswerOf(t *testing.T) {
 		wantKind refusalKind
 		wantOwn  bool
 	}{
-		"the target's scheduler finds no node":    {err: noRoom(errors.New("0/2 nodes are available: 2 Insufficient cpu.")), wantKind: forRoom},
+		"the target's scheduler finds no node":    {err: noRoom(errors.New("0/2 nodes are available: 2 Insufficient cpu")), wantKind: forRoom},
 		"the target's scheduler says nothing":     {err: noRoom(fmt.Errorf(reasonNotScheduled, 30*time.Second)), wantKind: forRoom},
 		"a quota is used up":                      {err: forbidden("exceeded quota: small, requested: pods=1, used: pods=2, limited: pods=2"), wantKind: forRoom},
 		"a quota wants what the pod does not say": {err: forbidden("failed quota: small: must specify limits.cpu for: main"), wantKind: byRule},

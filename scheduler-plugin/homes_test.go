@@ -80,11 +80,12 @@ func TestHomesAreWhereAnOwnersPodsAre(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			h := newHomes(clocktesting.NewFakePassiveClock(noon))
 			for _, e := range test.events {
-				if e.was == nil {
+				switch {
+				case e.was == nil:
 					h.changed(nil, e.is)
-				} else if e.is == nil {
+				case e.is == nil:
 					h.changed(e.was, nil)
-				} else {
+				default:
 					h.changed(e.was, e.is)
 				}
 			}

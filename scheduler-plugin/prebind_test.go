@@ -54,7 +54,7 @@ func TestAwaitScheduled(t *testing.T) {
 			}
 			ctx, cancel := context.WithTimeoutCause(t.Context(), 100*time.Millisecond, fmt.Errorf(reasonNotScheduled, time.Second))
 			defer cancel()
-			err := awaitScheduled(ctx, states, test.created, func(reason string) error { return errors.New(reason) })
+			err := awaitScheduled(ctx, states, test.created, errors.New)
 			if test.want == "" {
 				require.NoError(t, err)
 				return

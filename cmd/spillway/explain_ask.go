@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -54,7 +55,7 @@ func (o *explainOptions) ask(ctx context.Context, c client.Client, namespace str
 func askingFailed(err error) error {
 	switch {
 	case meta.IsNoMatchError(err), apierrors.IsNotFound(err) && !namespaceGone(err):
-		return fmt.Errorf(noReviews)
+		return errors.New(noReviews)
 	case apierrors.IsForbidden(err):
 		return fmt.Errorf(noRight, err)
 	}

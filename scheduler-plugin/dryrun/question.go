@@ -76,8 +76,9 @@ func (q *question) look(ctx context.Context, filters framework.Framework, snapsh
 		misfit.count(q.rejected, len(nodes))
 		return Fit{}, misfit.orEmpty()
 	}
-	known := q.verdicts[:min(len(q.verdicts), len(nodes))]
-	q.verdicts = append(known, make([]verdict, len(nodes)-len(known))...)
+	if len(q.verdicts) != len(nodes) {
+		q.verdicts = slices.Grow(q.verdicts[:min(len(q.verdicts), len(nodes))], len(nodes))[:len(nodes)]
+	}
 	for i, node := range nodes {
 		if q.verdicts[i].generation != node.GetGeneration() {
 			q.verdicts[i] = q.ask(ctx, filters, node)

@@ -60,14 +60,14 @@ func newFramework(t *testing.T, nodes []*corev1.Node, pods []*corev1.Pod) framew
 	for _, name := range []string{names.NodeAffinity, names.TaintToleration, names.PodTopologySpread, names.InterPodAffinity,
 		names.NodeResourcesFit, names.NodePorts} {
 		registry[views.Prefix+name] = views.LocalOnly(name, factories[name])
-		switch {
-		case name == names.PodTopologySpread:
+		switch name {
+		case names.PodTopologySpread:
 			registry[views.Prefix+name] = views.Split(name, factories[name], machineSpread, clusterView)
-		case name == names.NodeAffinity:
+		case names.NodeAffinity:
 			registry[views.Prefix+name] = views.ScoredByView(name, factories[name], clusterView)
-		case name == names.TaintToleration:
+		case names.TaintToleration:
 			registry[views.Prefix+name] = views.Overlooking(name, factories[name], clusterView, delegate.OverlookHealth)
-		case name == names.InterPodAffinity:
+		case names.InterPodAffinity:
 			registry[views.Prefix+name] = views.ByView(name, factories[name], clusterView, func() func(string) bool { return isClusterKey })
 		}
 		enabled := config.Plugin{Name: views.Prefix + name}
