@@ -63,7 +63,13 @@ func TestAPersonMayGiveUpAStatefulSetsPodOnALostTarget(t *testing.T) {
 	now := s.expectRunningOn("db-0", cloud.name)
 	startAPIServer(t, spare)
 
-	s.expectNoDelegates(old)
+	expectEventually(t, 2*late, "the old delegate to be gone", func(ctx context.Context) error {
+		found, err := s.delegates(ctx, spare)
+		if err == nil && len(found[old.UID]) > 0 {
+			err = fmt.Errorf("it is there, deletion asked for at %v", found[old.UID][0].DeletionTimestamp)
+		}
+		return err
+	})
 	assert.Equal(t, now.UID, s.getPod("db-0").UID)
 	assert.True(t, running(s.getPod("db-0")))
 }
