@@ -40,9 +40,9 @@ func TestARecordOfABatchedPodNamesWhatItWasNotAskedFor(t *testing.T) {
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
 			var b batch
-			b.keep(newCycle(web, placesOf(map[string]float64{"a": 0.5, "b": 0.3, "c": 0.1})), "2 Insufficient cpu", false)
+			b.keep(newCycle(web, placesOf(map[string]float64{"a": 0.5, "b": 0.3, "c": 0.1})), map[string][]string{"full": {"Insufficient cpu"}}, false)
 
-			b.complete(tt.next)
+			b.complete(tt.next, nil)
 
 			assert.Len(t, tt.next.all(), tt.wantPlaces)
 			if own := tt.next.get("a"); own != nil {
@@ -50,6 +50,18 @@ func TestARecordOfABatchedPodNamesWhatItWasNotAskedFor(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestALocalNodeThatBecameFullIsNoLongerAPlaceInTheRecord(t *testing.T) {
+	var b batch
+	web := shape{1}
+	b.keep(newCycle(web, placesOf(map[string]float64{"local-1": 0.5, "a": 0.3})), nil, false)
+	next := newCycle(web, placesOf(map[string]float64{"a": 0.3}))
+
+	b.complete(next, map[string][]string{"local-1": {"Insufficient cpu"}})
+
+	assert.Nil(t, next.get("local-1"))
+	assert.Equal(t, "1 Insufficient cpu", next.localRefusals)
 }
 
 // Batching asks whether the node that took the last pod, the last in the list, still is the best.

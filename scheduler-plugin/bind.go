@@ -28,7 +28,7 @@ func (p *Plugin) Bind(ctx context.Context, state fwk.CycleState, pod *corev1.Pod
 	if err != nil {
 		return fwk.AsStatus(err)
 	}
-	record, err := c.record(nodeName, cmp.Or(views.LocalRefusals(state), c.localRefusals), metav1.NewTime(p.now())).Encode()
+	record, err := c.record(nodeName, cmp.Or(c.localRefusals, views.CountRefusals(views.LocalRefusals(state))), metav1.NewTime(p.now())).Encode()
 	if err != nil {
 		return fwk.AsStatus(fmt.Errorf("recording the placement: %w", err))
 	}

@@ -34,7 +34,7 @@ func (p *Plugin) reserveGroup(state fwk.CycleState, pod *corev1.Pod, nodeName st
 		if err := p.hold(place, g.seats[place], pod); err != nil {
 			return fwk.AsStatus(fmt.Errorf("reserving room for group %s: %w", g.key, err))
 		}
-		g.attempt = p.groups.store.Begin(g.key, place, g.seats[place], c.whyNot(views.LocalRefusals(state)))
+		g.attempt = p.groups.store.Begin(g.key, place, g.seats[place], c.whyNot(views.CountRefusals(views.LocalRefusals(state))))
 		p.groups.sizes.Trust(g.key)
 		defer p.wakeGroup(g.key)
 		klog.Background().Info("chose place for group", "group", g.key.Name, "namespace", g.key.Namespace, "place", place, "pods", len(g.seats[place]))
@@ -128,7 +128,7 @@ func (p *Plugin) groupRefused(pod *corev1.Pod, t *target.Target, reason string) 
 func (p *Plugin) failGroup(a *groups.Attempt, pod *corev1.Pod, reason string) {
 	place := strings.TrimPrefix(a.Place, v1alpha1.VirtualNodePrefix)
 	if a.Fail(fmt.Sprintf(reasonMember, place, pod.Name, reason)) {
-		pause := p.refusals.add(place, ofPod(pod.UID), pod.UID, forRoom, reason)
+		pause := p.refusals.add(place, ofPod(pod.UID), pod.UID, byRule, reason)
 		time.AfterFunc(pause, func() { p.wakeGroup(a.Key) })
 	}
 }

@@ -253,6 +253,9 @@ func (p *Plugin) remember(c *cycle, t *target.Target, pod *corev1.Pod, err error
 	if said.own {
 		key = ofPod(uid)
 	}
+	if c.group != nil {
+		said.kind = byRule // taking the others of its group back makes room, which must not end what it was for
+	}
 	pause := p.refusals.add(t.Name(), key, uid, said.kind, err.Error())
 	time.AfterFunc(pause, func() {
 		if said.own {

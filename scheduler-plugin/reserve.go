@@ -17,6 +17,7 @@ import (
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/delegate"
 	"github.com/spillway-dev/spillway/pkg/target"
+	"github.com/spillway-dev/spillway/scheduler-plugin/views"
 )
 
 // takeBackTimeout bounds the deletion of a delegate that is taken back.
@@ -29,7 +30,7 @@ func (p *Plugin) Reserve(_ context.Context, state fwk.CycleState, pod *corev1.Po
 	if err != nil {
 		return fwk.AsStatus(err)
 	}
-	p.batch.complete(c)
+	p.batch.complete(c, views.LocalRefusals(state))
 	status := p.reserve(c, state, pod, nodeName)
 	if status.IsSuccess() {
 		p.waiting.placed(pod.UID, c.shape)

@@ -214,7 +214,7 @@ func (p *plugin) Filter(ctx context.Context, state fwk.CycleState, pod *corev1.P
 	if status.IsSuccess() && p.machine != nil {
 		status = p.filterVirtual(ctx, s, node)
 	}
-	return note(state, status)
+	return note(state, node.Node().Name, status)
 }
 
 func (p *plugin) filterLocal(ctx context.Context, state fwk.CycleState, s *seen, pod *corev1.Pod, node fwk.NodeInfo) *fwk.Status {

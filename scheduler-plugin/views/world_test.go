@@ -109,7 +109,7 @@ func ask(t *testing.T, nodes []*corev1.Node, others []*corev1.Pod, pod *corev1.P
 		require.NotEqual(t, fwk.Error, status.Code(), "%v", status)
 		got.reasons[info.Node().Name] = status.Message()
 	}
-	got.local = views.LocalRefusals(state)
+	got.local = views.CountRefusals(views.LocalRefusals(state))
 	return got
 }
 
