@@ -64,12 +64,8 @@ func (c *cluster) etcd() component {
 }
 
 func (c *cluster) apiServer() component {
-<<<<<<< HEAD
-	args := append(c.serving(c.APIServer), pairs("--runtime-config", c.RuntimeConfig)...)
+	args := append(c.serving(c.host(), c.APIServer), pairs("--runtime-config", c.RuntimeConfig)...)
 	return component{name: apiServer, ready: c.url() + "/readyz", ca: c.file("ca.crt"), args: append(args,
-=======
-	return component{name: apiServer, ready: c.url() + "/readyz", ca: c.file("ca.crt"), args: append(c.serving(c.host(), c.APIServer),
->>>>>>> a07f4bb (feat(fleet): real containers with --runtime containerd, and kind where Docker runs)
 		"--etcd-servers=http://"+address(c.Etcd),
 		"--client-ca-file="+c.file("ca.crt"),
 		"--service-account-key-file="+c.file("sa.pub"), "--service-account-signing-key-file="+c.file("sa.key"),
@@ -116,21 +112,12 @@ func (c *cluster) client(name string, port, qps, burst int) []string {
 	)
 }
 
-<<<<<<< HEAD
-// serving are the flags of a component of Kubernetes: it serves on 127.0.0.1 with the cluster's certificate.
-func (c *cluster) serving(port int) []string {
+// serving are the flags of a component of Kubernetes: it serves on an address of this machine with the cluster's certificate.
+func (c *cluster) serving(ip string, port int) []string {
 	return append(pairs("--feature-gates", c.FeatureGates),
-		"--bind-address="+loopback, fmt.Sprintf("--secure-port=%d", port),
+		"--bind-address="+ip, fmt.Sprintf("--secure-port=%d", port),
 		"--tls-cert-file="+c.file("serving.crt"), "--tls-private-key-file="+c.file("serving.key"),
 	)
-=======
-// serving are the flags of a server with the cluster's serving certificate.
-func (c *cluster) serving(ip string, port int) []string {
-	return []string{
-		"--bind-address=" + ip, fmt.Sprintf("--secure-port=%d", port),
-		"--tls-cert-file=" + c.file("serving.crt"), "--tls-private-key-file=" + c.file("serving.key"),
-	}
->>>>>>> a07f4bb (feat(fleet): real containers with --runtime containerd, and kind where Docker runs)
 }
 
 func (c *cluster) health(port int) string { return "https://" + address(port) + "/healthz" }

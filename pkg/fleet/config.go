@@ -36,7 +36,7 @@ type Cluster struct {
 	// Target is the spec of the cluster's Target, except its kubeconfigSecretRef and self, which the fleet sets: self is
 	// true for a source cluster, whose Target is called SelfTarget and is seen only by itself.
 	Target *v1alpha1.TargetSpec `json:"target,omitempty"`
-	// FeatureGates of Kubernetes, of the control plane's components.
+	// FeatureGates of Kubernetes, of the control plane's components and of a real kubelet.
 	FeatureGates map[string]bool `json:"featureGates,omitempty"`
 	// RuntimeConfig turns API versions of the API server on and off: "scheduling.k8s.io/v1beta1": "true".
 	RuntimeConfig map[string]string `json:"runtimeConfig,omitempty"`

@@ -113,9 +113,11 @@ func (n *containerdNode) containerd() component {
 }
 
 func (n *containerdNode) kubelet() component {
-	return n.inNode(kubelet, n.health(kubeletHealthPort, "/healthz"),
-		filepath.Join(n.bin, kubelet), "--config="+n.nodeFile("kubelet.yaml"), "--kubeconfig="+n.kubeconfigOf(kubelet),
-		"--hostname-override="+n.node(), "--node-ip="+n.nodeIP())
+	command := append([]string{
+		filepath.Join(n.bin, kubelet), "--config=" + n.nodeFile("kubelet.yaml"), "--kubeconfig=" + n.kubeconfigOf(kubelet),
+		"--hostname-override=" + n.node(), "--node-ip=" + n.nodeIP(),
+	}, pairs("--feature-gates", n.FeatureGates)...)
+	return n.inNode(kubelet, n.health(kubeletHealthPort, "/healthz"), command...)
 }
 
 // kubeProxy has flags, because it would watch a file, and what one user may watch is little on many machines.

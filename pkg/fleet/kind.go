@@ -90,6 +90,8 @@ func kindConfig(c Cluster) *v1alpha4.Cluster {
 	config := &v1alpha4.Cluster{
 		TypeMeta: v1alpha4.TypeMeta{Kind: "Cluster", APIVersion: "kind.x-k8s.io/v1alpha4"},
 		Nodes:    []v1alpha4.Node{{Role: v1alpha4.ControlPlaneRole}},
+
+		FeatureGates: c.FeatureGates, RuntimeConfig: c.RuntimeConfig,
 	}
 	if len(c.Nodes) > 0 {
 		config.Nodes[0].Labels = c.Nodes[0].Labels
