@@ -121,7 +121,7 @@ func TestPrepareMakesUsableKubeconfigsAndCertificates(t *testing.T) {
 }
 
 func TestFeatureGatesAndAPIVersionsReachTheComponentsThatKnowThem(t *testing.T) {
-	c := &cluster{Cluster: Cluster{Name: "a", FeatureGates: map[string]bool{"B": false, "A": true}, RuntimeConfig: map[string]string{"api/beta": "true"}}}
+	c := &kwokNodes{&cluster{Cluster: Cluster{Name: "a", FeatureGates: map[string]bool{"B": false, "A": true}, RuntimeConfig: map[string]string{"api/beta": "true"}}}}
 	const gates, versions = "--feature-gates=A=true,B=false", "--runtime-config=api/beta=true"
 	want := map[string][]string{apiServer: {gates, versions}, controllerManager: {gates}, scheduler: {gates}}
 	for _, part := range c.components() {
@@ -129,7 +129,7 @@ func TestFeatureGatesAndAPIVersionsReachTheComponentsThatKnowThem(t *testing.T) 
 			assert.Equal(t, slices.Contains(want[part.name], flag), slices.Contains(part.args, flag), "%s %s", part.name, flag)
 		}
 	}
-	for _, part := range (&cluster{}).components() {
+	for _, part := range (&kwokNodes{&cluster{}}).components() {
 		assert.NotContains(t, strings.Join(part.args, " "), "--feature-gates", part.name)
 	}
 }
