@@ -7,5 +7,6 @@
 //	                                                   leaves it running: for whoever writes a scenario
 //
 // Scenarios that end the controller run one after another; all others run side by side, each in namespaces of its own, and
-// leave the Targets of the fleet alone. A scenario that needs a Target to change has the cluster "spare" to itself.
+// leave the Targets of the fleet alone. A scenario that needs a Target to change has the cluster "spare" to itself; the one
+// with real containers has a fleet of its own, and is skipped where fleet.CheckContainerd says why there can be none.
 package e2e

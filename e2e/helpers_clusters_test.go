@@ -28,7 +28,10 @@ type cluster struct {
 	uid    string        // of namespace kube-system: what a source's delegates are labelled with
 }
 
-func newCluster(name string) (*cluster, error) {
+func newCluster(name string) (*cluster, error) { return newClusterOf(clusters, name) }
+
+// newClusterOf is for scenarios with a fleet of their own.
+func newClusterOf(f *fleet.Fleet, name string) (*cluster, error) {
 	c := &cluster{name: name}
 	scheme := runtime.NewScheme()
 	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
@@ -37,7 +40,7 @@ func newCluster(name string) (*cluster, error) {
 		}
 	}
 	var err error
-	if c.config, err = clusters.RESTConfig(name); err != nil {
+	if c.config, err = f.RESTConfig(name); err != nil {
 		return nil, err
 	}
 	c.config.WarningHandler = rest.NoWarnings{}

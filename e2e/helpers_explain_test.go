@@ -14,9 +14,9 @@ import (
 	"github.com/spillway-dev/spillway/pkg/report"
 )
 
-// buildCLI compiles the CLI once, into the fleet's folder.
+// buildCLI compiles the CLI once.
 var buildCLI = sync.OnceValues(func() (string, error) {
-	file := filepath.Join(clusters.Dir, "spillway-cli")
+	file := filepath.Join(scratch, "spillway")
 	return file, exec.Command("go", "build", "-o", file, "../cmd/spillway").Run()
 })
 

@@ -31,6 +31,8 @@ var fleetConfig []byte
 var (
 	clusters                             *fleet.Fleet
 	source, source2, heata, cloud, spare *cluster
+
+	scratch string // a folder that goes with the tests
 )
 
 func TestMain(m *testing.M) {
@@ -56,6 +58,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer func() { _ = os.RemoveAll(temp) }()
+	scratch = temp
 	options := fleet.Options{Name: fmt.Sprintf("e2e-%d", os.Getpid()), Dir: filepath.Join(temp, "fleet"), Out: os.Stdout}
 	if dir := os.Getenv(envFleet); dir != "" {
 		options.Name, options.Dir = "e2e", dir

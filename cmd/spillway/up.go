@@ -1,14 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"github.com/spillway-dev/spillway/pkg/fleet"
@@ -16,7 +19,8 @@ import (
 
 type upFlags struct {
 	fleet.Options
-	config string
+	config  string
+	install bool
 }
 
 func newUpCommand(streams genericiooptions.IOStreams) *cobra.Command {
@@ -25,7 +29,8 @@ func newUpCommand(streams genericiooptions.IOStreams) *cobra.Command {
 		Use:   "up",
 		Short: "Start clusters on this machine: one to submit to, and others to burst to",
 		Long: "Start real Kubernetes clusters as processes on this machine, with simulated nodes: one source cluster and, " +
-			"without --config, the targets heata (cheap, green) and cloud (dearer, dirtier). The first run compiles Kubernetes.",
+			"without --config, the targets heata (cheap, green) and cloud (dearer, dirtier). The first run compiles Kubernetes. " +
+			"With --runtime containerd or kind the nodes are real.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runUp(cmd, streams, flags) },
 	}
@@ -33,7 +38,10 @@ func newUpCommand(streams genericiooptions.IOStreams) *cobra.Command {
 	cmd.Flags().StringVar(&flags.config, "config", "", "file that describes the clusters (see docs/fleet.md)")
 	cmd.Flags().StringVar(&flags.Dir, "dir", "",
 		"folder for kubeconfigs, logs and process ids (default: one per fleet in the user's cache folder)")
-	cmd.Flags().StringVar(&flags.Runtime, "runtime", fleet.RuntimeKwok, "what runs the nodes: kwok simulates them")
+	cmd.Flags().StringVar(&flags.Runtime, "runtime", fleet.RuntimeKwok,
+		"what runs the nodes, where the configuration does not say: kwok simulates them; containerd runs containers on this "+
+			"machine (Linux, root); kind does so in Docker or Podman")
+	cmd.Flags().BoolVar(&flags.install, "install", false, "install the packages that containerd nodes need, without asking")
 	cmd.Flags().BoolVar(&flags.WithoutController, "without-controller", false, "do not start spillway-controller")
 	cmd.Flags().BoolVar(&flags.Retain, "retain", false, "after a failure leave everything in place, to look at it")
 	return cmd
@@ -41,6 +49,7 @@ func newUpCommand(streams genericiooptions.IOStreams) *cobra.Command {
 
 func runUp(cmd *cobra.Command, streams genericiooptions.IOStreams, flags *upFlags) error {
 	flags.Out = streams.ErrOut
+	flags.Confirm = confirm(streams, flags.install)
 	if flags.config != "" {
 		data, err := os.ReadFile(flags.config)
 		if err != nil {
@@ -55,6 +64,22 @@ func runUp(cmd *cobra.Command, streams genericiooptions.IOStreams, flags *upFlag
 		return err
 	}
 	return printNext(streams.Out, f)
+}
+
+// confirm asks on a terminal; elsewhere nobody answers, and the answer is no.
+func confirm(streams genericiooptions.IOStreams, always bool) func(question string) bool {
+	return func(question string) bool {
+		if always {
+			return true
+		}
+		in, ok := streams.In.(*os.File)
+		if !ok || !term.IsTerminal(int(in.Fd())) {
+			return false
+		}
+		_, _ = fmt.Fprintf(streams.ErrOut, "%s [y/N] ", question)
+		answer, _ := bufio.NewReader(in).ReadString('\n') // no answer is no
+		return slices.Contains([]string{"y", "yes"}, strings.ToLower(strings.TrimSpace(answer)))
+	}
 }
 
 // printNext ends with what to type next, complete, so that it can be copied.

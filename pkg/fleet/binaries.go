@@ -21,15 +21,37 @@ const binDirVariable = "SPILLWAY_BIN_DIR"
 var modules embed.FS
 
 // binary is a program that is compiled from a package of one of the modules.
-type binary struct{ name, module, pkg string }
+type binary struct {
+	name, module, pkg string
+	// neededBy is the runtime that needs it; when empty, every control plane of ours does.
+	neededBy string
+	// static ones run in containers.
+	static bool
+}
 
 var binaries = []binary{
-	{etcd, "kubernetes", "go.etcd.io/etcd/server/v3"},
-	{kwok, "kwok", "sigs.k8s.io/kwok/cmd/kwok"},
-	{scheduler, "kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler"},
-	{controllerManager, "kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager"},
-	{apiServer, "kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver"},
-	{"kubectl", "kubernetes", "k8s.io/kubernetes/cmd/kubectl"},
+	{name: etcd, module: "kubernetes", pkg: "go.etcd.io/etcd/server/v3"},
+	{name: kwok, module: "kwok", pkg: "sigs.k8s.io/kwok/cmd/kwok", neededBy: RuntimeKwok},
+	{name: scheduler, module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-scheduler"},
+	{name: controllerManager, module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-controller-manager"},
+	{name: apiServer, module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-apiserver"},
+	{name: kubectl, module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kubectl"},
+	{name: kubelet, module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kubelet", neededBy: RuntimeContainerd},
+	{name: kubeProxy, module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-proxy", neededBy: RuntimeContainerd},
+	{name: agnhost, module: "kubernetes", pkg: "k8s.io/kubernetes/test/images/agnhost", neededBy: RuntimeContainerd, static: true},
+	{name: pause, module: "pause", pkg: ".", neededBy: RuntimeContainerd, static: true},
+}
+
+// neededFor tells whether a fleet of this configuration needs b.
+func (b binary) neededFor(c Config) bool {
+	switch {
+	case b.neededBy != "":
+		return c.uses(b.neededBy)
+	case b.name == kubectl: // a person does
+		return true
+	default:
+		return len(c.names(func(c Cluster) bool { return c.Runtime != RuntimeKind })) > 0
+	}
 }
 
 // binDir returns the folder of the binaries: one for each set of versions.
@@ -42,13 +64,14 @@ func binDir() (string, error) {
 
 // buildBinaries compiles what dir does not have, one after the other: each alone uses all cores, and together they would
 // need more memory than small machines have.
-func buildBinaries(ctx context.Context, dir string, s *steps) error {
-	if len(missing(dir)) == 0 {
+func buildBinaries(ctx context.Context, dir string, c Config, s *steps) error {
+	todo := missing(dir, c)
+	if len(todo) == 0 {
 		return nil
 	}
 	if _, err := exec.LookPath("go"); err != nil {
 		return fmt.Errorf("compiling the clusters' binaries needs Go 1.26 or later: install it from https://go.dev/dl, "+
-			"or set %s to a folder that has %s", binDirVariable, strings.Join(missing(dir), ", "))
+			"or set %s to a folder that has %s", binDirVariable, strings.Join(names(todo), ", "))
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("making the folder of the binaries: %w", err)
@@ -58,21 +81,19 @@ func buildBinaries(ctx context.Context, dir string, s *steps) error {
 		return err
 	}
 	defer unlock()
-	return buildMissing(ctx, dir, s)
+	return buildMissing(ctx, dir, c, s)
 }
 
-func buildMissing(ctx context.Context, dir string, s *steps) error {
-	todo := missing(dir)
+func buildMissing(ctx context.Context, dir string, c Config, s *steps) error {
+	todo := missing(dir, c) // another fleet may have built some while we waited for it
 	if len(todo) > 1 {
-		s.say("Compiling Kubernetes %s, etcd %s and kwok %s into %s.\n"+
-			"This takes about 7 minutes on two cores; the next fleets find them there.",
-			KubernetesVersion, EtcdVersion, KwokVersion, dir)
+		s.say("Compiling %s of Kubernetes %s, etcd %s and kwok %s into %s.\n"+
+			"All of them take about 10 minutes on two cores; the next fleets find them there.",
+			strings.Join(names(todo), ", "), KubernetesVersion, EtcdVersion, KwokVersion, dir)
 	}
-	for _, b := range binaries {
-		if !exists(filepath.Join(dir, b.name)) {
-			if err := s.do("compiling "+b.name, func() error { return b.build(ctx, dir) }); err != nil {
-				return err
-			}
+	for _, b := range todo {
+		if err := s.do("compiling "+b.name, func() error { return b.build(ctx, dir) }); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -88,6 +109,9 @@ func (b binary) build(ctx context.Context, dir string) error {
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags="+b.linkFlags(), "-o", target+".new", b.pkg)
 	cmd.Dir = source
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod") // Neither is the caller's: this is not their module.
+	if b.static {
+		cmd.Env = append(cmd.Env, "CGO_ENABLED=0")
+	}
 	output, err := cmd.CombinedOutput()
 	if err != nil {
 		log := filepath.Join(dir, b.name+".log")
@@ -105,12 +129,20 @@ func (b binary) writeModule(dir string) (string, error) {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return "", fmt.Errorf("making the folder of a module: %w", err)
 	}
-	for _, kind := range []string{"mod", "sum"} {
-		data, err := modules.ReadFile("binaries/" + b.module + "/" + b.module + "." + kind)
+	files, err := modules.ReadDir("binaries/" + b.module)
+	if err != nil {
+		return "", err
+	}
+	for _, file := range files {
+		data, err := modules.ReadFile("binaries/" + b.module + "/" + file.Name())
 		if err != nil {
 			return "", err
 		}
-		if err := os.WriteFile(filepath.Join(folder, "go."+kind), data, 0o644); err != nil {
+		name := file.Name()
+		if kind, ok := strings.CutPrefix(name, b.module+"."); ok {
+			name = "go." + kind
+		}
+		if err := os.WriteFile(filepath.Join(folder, name), data, 0o644); err != nil {
 			return "", fmt.Errorf("writing a module: %w", err)
 		}
 	}
@@ -148,12 +180,18 @@ func lock(ctx context.Context, file string, s *steps) (unlock func(), err error)
 	return func() { _ = f.Close() }, nil // Closing the file gives the lock back.
 }
 
-func missing(dir string) []string {
-	var names []string
+func missing(dir string, c Config) (todo []binary) {
 	for _, b := range binaries {
-		if !exists(filepath.Join(dir, b.name)) {
-			names = append(names, b.name)
+		if b.neededFor(c) && !exists(filepath.Join(dir, b.name)) {
+			todo = append(todo, b)
 		}
+	}
+	return todo
+}
+
+func names(of []binary) (names []string) {
+	for _, b := range of {
+		names = append(names, b.name)
 	}
 	return names
 }

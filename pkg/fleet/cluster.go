@@ -20,6 +20,7 @@ const (
 type cluster struct {
 	Cluster
 	ports
+	network // zero unless the cluster has a real node
 
 	dir        string // the cluster's folder
 	bin        string // of the binaries
@@ -27,8 +28,8 @@ type cluster struct {
 	started    []process
 }
 
-// prepare makes certificates, kubeconfigs and the configuration of the nodes.
-func (c *cluster) prepare() error {
+// prepare makes certificates and kubeconfigs, and what the runtime needs more.
+func (c *cluster) prepare(more ...func(ca *authority) error) error {
 	if err := os.MkdirAll(c.pki(), 0o700); err != nil {
 		return fmt.Errorf("making the folder of cluster %s: %w", c.Name, err)
 	}
@@ -43,40 +44,40 @@ func (c *cluster) prepare() error {
 	}
 	for _, step := range []func() error{
 		ca.serviceAccountKeys,
-		func() error { return ca.server("serving") },
+		func() error { return ca.server("serving", c.host(), c.serviceIP()) },
 		func() error { return ca.client("kubelet-client", "kube-apiserver-kubelet-client", mastersGroup) },
 		func() error { return proxyCA.client(frontProxy, frontProxy) },
 		func() error { return c.user(ca, "admin", "admin", mastersGroup) },
 		func() error { return c.user(ca, controllerManager, "system:kube-controller-manager") },
 		func() error { return c.user(ca, scheduler, "system:kube-scheduler") },
-		func() error { return c.user(ca, kwok, "kwok", mastersGroup) },
-		c.writeKwokConfig,
 	} {
 		if err := step(); err != nil {
+			return fmt.Errorf("preparing cluster %s: %w", c.Name, err)
+		}
+	}
+	for _, step := range more {
+		if err := step(ca); err != nil {
 			return fmt.Errorf("preparing cluster %s: %w", c.Name, err)
 		}
 	}
 	return nil
 }
 
-// start brings the control plane up in the order in which its parts need each other, then the nodes.
-func (c *cluster) start(ctx context.Context) error {
-	waves := [][]component{{c.etcd()}, {c.apiServer()}, {c.controllerManager(), c.scheduler()}}
-	if len(c.Nodes) > 0 {
-		waves[2] = append(waves[2], c.kwok())
-	}
-	for _, wave := range waves {
+// startControlPlane brings the control plane up in the order in which its parts need each other, and others beside the last.
+func (c *cluster) startControlPlane(ctx context.Context, beside ...component) error {
+	last := append([]component{c.controllerManager(), c.scheduler()}, beside...)
+	for _, wave := range [][]component{{c.etcd()}, {c.apiServer()}, last} {
 		if err := c.startAll(ctx, wave); err != nil {
 			return err
 		}
 	}
-	return c.createNodes(ctx)
+	return nil
 }
 
 // startAll starts components side by side and waits until all are ready.
 func (c *cluster) startAll(ctx context.Context, wave []component) error {
 	for _, part := range wave {
-		p, err := newProcess(c.dir, part.name, filepath.Join(c.bin, part.name), part.args).start()
+		p, err := c.process(part).start()
 		if err != nil {
 			return err
 		}
@@ -88,6 +89,14 @@ func (c *cluster) startAll(ctx context.Context, wave []component) error {
 		}
 	}
 	return nil
+}
+
+func (c *cluster) process(part component) process {
+	path := part.path
+	if path == "" {
+		path = filepath.Join(c.bin, part.name)
+	}
+	return newProcess(c.dir, part.name, path, part.args)
 }
 
 func (c *cluster) waitReady(ctx context.Context, p process, part component) error {
@@ -143,4 +152,4 @@ func (c *cluster) kubeconfigOf(user string) string {
 
 func (c *cluster) pki() string             { return filepath.Join(c.dir, "pki") }
 func (c *cluster) file(name string) string { return filepath.Join(c.pki(), name) }
-func (c *cluster) url() string             { return "https://" + address(c.APIServer) }
+func (c *cluster) url() string             { return "https://" + c.at(c.APIServer) }

@@ -15,22 +15,29 @@ const (
 	controllerManager = "kube-controller-manager"
 	scheduler         = "kube-scheduler"
 	kwok              = "kwok"
+	kubelet           = "kubelet"
+	kubeProxy         = "kube-proxy"
+	node              = "node" // the network and the mounts of a real one
+	kubectl           = "kubectl"
+	agnhost           = "agnhost" // these two run in containers
+	pause             = "pause"
+	busybox           = "busybox"
 
 	frontProxy = "front-proxy-client"
-	serviceIP  = "10.96.0.1" // the first of the service range: the API server's own
 )
 
 // component is how one part of a cluster is started and how one sees that it is ready.
 type component struct {
 	name  string
+	path  string // of the program; the fleet's binary of that name when empty
 	args  []string
 	ready string // a URL that answers 200
 	ca    string // file of the authority of that URL's server; none for plain HTTP
 }
 
-// components returns all parts of the cluster.
-func (c *cluster) components() []component {
-	return []component{c.etcd(), c.apiServer(), c.controllerManager(), c.scheduler(), c.kwok()}
+// controlPlane returns the parts of the cluster, without its nodes.
+func (c *cluster) controlPlane() []component {
+	return []component{c.etcd(), c.apiServer(), c.controllerManager(), c.scheduler()}
 }
 
 // pairs writes a map as Kubernetes' flags take it, in order; nothing when it is empty.
@@ -57,12 +64,12 @@ func (c *cluster) etcd() component {
 }
 
 func (c *cluster) apiServer() component {
-	args := append(c.serving(c.APIServer), pairs("--runtime-config", c.RuntimeConfig)...)
+	args := append(c.serving(c.host(), c.APIServer), pairs("--runtime-config", c.RuntimeConfig)...)
 	return component{name: apiServer, ready: c.url() + "/readyz", ca: c.file("ca.crt"), args: append(args,
 		"--etcd-servers=http://"+address(c.Etcd),
 		"--client-ca-file="+c.file("ca.crt"),
 		"--service-account-key-file="+c.file("sa.pub"), "--service-account-signing-key-file="+c.file("sa.key"),
-		"--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range=10.96.0.0/16",
+		"--service-account-issuer=https://kubernetes.default.svc", "--service-cluster-ip-range="+c.services(),
 		"--authorization-mode=Node,RBAC", "--allow-privileged=true", "--profiling=true",
 		// Without these, every component that asks this server who its callers are logs errors for ever.
 		"--requestheader-client-ca-file="+c.file("front-proxy-ca.crt"), "--requestheader-allowed-names="+frontProxy,
@@ -97,7 +104,7 @@ func (c *cluster) scheduler() component {
 // client are the flags of the two components that are clients of the API server.
 func (c *cluster) client(name string, port, qps, burst int) []string {
 	kubeconfig := c.kubeconfigOf(name)
-	return append(c.serving(port),
+	return append(c.serving(loopback, port),
 		"--kubeconfig="+kubeconfig, "--authentication-kubeconfig="+kubeconfig, "--authorization-kubeconfig="+kubeconfig,
 		"--leader-elect=false", "--profiling=true",
 		"--kube-api-qps="+strconv.Itoa(qps), "--kube-api-burst="+strconv.Itoa(burst),
@@ -105,10 +112,10 @@ func (c *cluster) client(name string, port, qps, burst int) []string {
 	)
 }
 
-// serving are the flags of a component of Kubernetes: it serves on 127.0.0.1 with the cluster's certificate.
-func (c *cluster) serving(port int) []string {
+// serving are the flags of a component of Kubernetes: it serves on an address of this machine with the cluster's certificate.
+func (c *cluster) serving(ip string, port int) []string {
 	return append(pairs("--feature-gates", c.FeatureGates),
-		"--bind-address="+loopback, fmt.Sprintf("--secure-port=%d", port),
+		"--bind-address="+ip, fmt.Sprintf("--secure-port=%d", port),
 		"--tls-cert-file="+c.file("serving.crt"), "--tls-private-key-file="+c.file("serving.key"),
 	)
 }

@@ -29,12 +29,14 @@ type Cluster struct {
 	Name string `json:"name"`
 	// Source clusters get the API, the admission policy, every Target and a controller.
 	Source bool `json:"source,omitempty"`
-	// Nodes are simulated by kwok.
+	// Runtime of the nodes; that of the fleet when empty.
+	Runtime string `json:"runtime,omitempty"`
+	// Nodes as the runtime can have them: kwok simulates all, containerd has one of the first group, kind those of any size.
 	Nodes []NodeGroup `json:"nodes,omitempty"`
 	// Target is the spec of the cluster's Target, except its kubeconfigSecretRef and self, which the fleet sets: self is
 	// true for a source cluster, whose Target is called SelfTarget and is seen only by itself.
 	Target *v1alpha1.TargetSpec `json:"target,omitempty"`
-	// FeatureGates of Kubernetes, of the control plane's components.
+	// FeatureGates of Kubernetes, of the control plane's components and of a real kubelet.
 	FeatureGates map[string]bool `json:"featureGates,omitempty"`
 	// RuntimeConfig turns API versions of the API server on and off: "scheduling.k8s.io/v1beta1": "true".
 	RuntimeConfig map[string]string `json:"runtimeConfig,omitempty"`
@@ -116,4 +118,14 @@ func (c Config) complete() Config {
 		out.Clusters[i] = cluster
 	}
 	return out
+}
+
+// withRuntime sets the runtime of the clusters that name none.
+func (c Config) withRuntime(runtime string) Config {
+	for i := range c.Clusters {
+		if c.Clusters[i].Runtime == "" {
+			c.Clusters[i].Runtime = runtime
+		}
+	}
+	return c
 }

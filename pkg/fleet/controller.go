@@ -56,8 +56,12 @@ func (f *Fleet) StartController(ctx context.Context, o ControllerOptions) error 
 	if err != nil {
 		return err
 	}
+	reachable, err := f.addressFor(ctx, c.Name)
+	if err != nil {
+		return err
+	}
 	args := append([]string{
-		"--kubeconfig=" + o.Kubeconfig, "--kubelet-address=" + loopback,
+		"--kubeconfig=" + o.Kubeconfig, "--kubelet-address=" + reachable,
 		metricsFlag + address(free[0]), "--health-probe-bind-address=" + address(free[1]), "--leader-elect=false",
 	}, o.ExtraArgs...)
 	p, err := newProcess(c.dir, o.Name, o.Binary, args).start()

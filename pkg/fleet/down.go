@@ -25,6 +25,7 @@ func Down(ctx context.Context, dir string, out io.Writer) error {
 		work func() error
 	}{
 		{"ending the processes of fleet " + f.Name, func() error { return f.stopAll(ctx) }},
+		{"taking the nodes of fleet " + f.Name + " down", func() error { return f.removeNodes(ctx) }},
 		{"removing " + f.Dir, f.remove},
 	} {
 		if err := s.do(step.text, step.work); err != nil {

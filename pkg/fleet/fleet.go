@@ -32,6 +32,8 @@ type state struct {
 	Ready   bool             `json:"ready"` // false while it is being started
 	Config  Config           `json:"config"`
 	Ports   map[string]ports `json:"ports"`
+	// Networks are the real nodes'.
+	Networks map[string]network `json:"networks,omitempty"`
 }
 
 // Load returns the fleet in a folder; IsNotFound tells that there is none.
@@ -81,7 +83,7 @@ func (f *Fleet) RESTConfig(cluster string) (*rest.Config, error) {
 func (f *Fleet) Binary(name string) string { return filepath.Join(f.state.Bin, name) }
 
 // Process returns the id of a component's process, if it runs. Components are etcd, kube-apiserver,
-// kube-controller-manager, kube-scheduler and kwok of any cluster, and spillway-controller of a source cluster.
+// kube-controller-manager, kube-scheduler, kwok, containerd, kubelet and kube-proxy of any cluster, and spillway-controller of a source cluster.
 func (f *Fleet) Process(cluster, component string) (pid int, ok bool) {
 	p, err := f.process(cluster, component)
 	if err != nil || !p.alive() {
@@ -106,7 +108,7 @@ func (f *Fleet) Start(ctx context.Context, cluster, component string) error {
 		return err
 	}
 	c := f.cluster(cluster)
-	for _, part := range c.components() {
+	for _, part := range f.runtime(cluster).components() {
 		if part.name == component {
 			if p, err = p.start(); err != nil {
 				return err
@@ -143,7 +145,7 @@ func (f *Fleet) processes() ([]process, error) {
 func (f *Fleet) cluster(name string) *cluster {
 	i := slices.IndexFunc(f.state.Config.Clusters, func(c Cluster) bool { return c.Name == name })
 	return &cluster{
-		Cluster: f.state.Config.Clusters[i], ports: f.state.Ports[name],
+		Cluster: f.state.Config.Clusters[i], ports: f.state.Ports[name], network: f.state.Networks[name],
 		dir: filepath.Join(f.Dir, name), bin: f.state.Bin, kubeconfig: f.Kubeconfig(name),
 	}
 }

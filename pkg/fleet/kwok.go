@@ -2,6 +2,7 @@ package fleet
 
 import (
 	"bytes"
+	"context"
 	"embed"
 	"fmt"
 	"os"
@@ -37,6 +38,39 @@ spec:
   - logsFile: {{.Log}}
     previousLogsFile: {{.Previous}}
 `))
+
+// kwokNodes is a cluster whose nodes kwok simulates; without nodes it is a control plane only.
+type kwokNodes struct{ *cluster }
+
+func (k *kwokNodes) prepare() error {
+	return k.cluster.prepare(
+		func(ca *authority) error { return k.user(ca, kwok, "kwok", mastersGroup) },
+		func(*authority) error { return k.writeKwokConfig() },
+	)
+}
+
+func (k *kwokNodes) start(ctx context.Context) error {
+	var beside []component
+	if len(k.Nodes) > 0 {
+		beside = []component{k.kwok()}
+	}
+	if err := k.startControlPlane(ctx, beside...); err != nil {
+		return err
+	}
+	client, err := k.kube()
+	if err != nil {
+		return err
+	}
+	if err := k.createNodes(ctx, client); err != nil {
+		return err
+	}
+	return k.waitUsable(ctx, client)
+}
+
+func (k *kwokNodes) components() []component { return append(k.controlPlane(), k.kwok()) }
+
+// remove has nothing to do: simulated nodes leave nothing behind.
+func (k *kwokNodes) remove(context.Context) error { return nil }
 
 // kwok runs the nodes and is their kubelet API, for logs. It manages only the nodes that createNodes labels: a source's
 // virtual nodes are not its.

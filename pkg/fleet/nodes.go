@@ -25,16 +25,21 @@ const (
 	nodeWorkers = 16
 )
 
-// createNodes creates the cluster's nodes and waits until pods can be created and scheduled there.
-func (c *cluster) createNodes(ctx context.Context) error {
+// kube is an administrator's client.
+func (c *cluster) kube() (kubernetes.Interface, error) {
 	config, err := restConfig(c.kubeconfig)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
-		return fmt.Errorf("making a client of cluster %s: %w", c.Name, err)
+		return nil, fmt.Errorf("making a client of cluster %s: %w", c.Name, err)
 	}
+	return client, nil
+}
+
+// createNodes creates the cluster's simulated nodes.
+func (c *cluster) createNodes(ctx context.Context, client kubernetes.Interface) error {
 	group, groupCtx := errgroup.WithContext(ctx)
 	group.SetLimit(nodeWorkers)
 	for _, node := range c.nodes() {
@@ -46,10 +51,7 @@ func (c *cluster) createNodes(ctx context.Context) error {
 			return nil
 		})
 	}
-	if err := group.Wait(); err != nil {
-		return err
-	}
-	return c.waitUsable(ctx, client)
+	return group.Wait()
 }
 
 // waitUsable waits for the default service account, without which the API refuses pods, and for every node.
@@ -63,17 +65,26 @@ func (c *cluster) waitUsable(ctx context.Context, client kubernetes.Interface) e
 		if _, err := accounts.Get(ctx, "default", metav1.GetOptions{}); err != nil {
 			return fmt.Errorf("waiting for the default service account: %w", err)
 		}
-		list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{LabelSelector: kwokLabel + "=" + kwok})
+		list, err := client.CoreV1().Nodes().List(ctx, metav1.ListOptions{})
 		if err != nil {
 			return fmt.Errorf("listing nodes: %w", err)
 		}
-		for _, node := range list.Items {
-			if !usable(node) {
-				return fmt.Errorf("node %s is not ready", node.Name)
-			}
-		}
-		return nil
+		return c.allUsable(list.Items)
 	})
+}
+
+// allUsable says which of the cluster's nodes is not usable, or not there.
+func (c *cluster) allUsable(found []corev1.Node) error {
+	usables := map[string]bool{}
+	for _, node := range found {
+		usables[node.Name] = usable(node)
+	}
+	for _, node := range c.nodes() {
+		if !usables[node.Name] {
+			return fmt.Errorf("node %s is not ready", node.Name)
+		}
+	}
+	return nil
 }
 
 // usable is ready and rid of the taint that every new node has until the controller-manager has seen it ready.
@@ -91,8 +102,11 @@ func usable(node corev1.Node) bool {
 	return false
 }
 
-// nodes returns the cluster's nodes, named <cluster>-<number> from 1 through all groups.
+// nodes returns the cluster's nodes, named <cluster>-<number> from 1 through all groups. A real node is the first of them.
 func (c *cluster) nodes() []*corev1.Node {
+	if c.Runtime != RuntimeKwok && len(c.Nodes) > 0 {
+		return []*corev1.Node{c.Nodes[0].node(c.Name + "-1")}
+	}
 	var nodes []*corev1.Node
 	for _, group := range c.Nodes {
 		for range group.Count {

@@ -11,8 +11,6 @@ import (
 const (
 	// DefaultName is the fleet's name when none is given.
 	DefaultName = "demo"
-	// RuntimeKwok simulates nodes: any number, no root.
-	RuntimeKwok = "kwok"
 )
 
 // Options of Up.
@@ -23,8 +21,10 @@ type Options struct {
 	Dir string
 	// Config is Default() when it has no clusters.
 	Config Config
-	// Runtime of the nodes, RuntimeKwok when empty.
+	// Runtime of the clusters whose configuration names none, RuntimeKwok when empty.
 	Runtime string
+	// Confirm is asked before packages are installed on this machine; nil is no.
+	Confirm func(question string) bool
 	// WithoutController leaves out spillway-controller; Targets are then not waited for.
 	WithoutController bool
 	// Retain leaves everything in place after a failure.
@@ -43,13 +43,13 @@ func (o Options) complete() (Options, error) {
 	if o.Runtime == "" {
 		o.Runtime = RuntimeKwok
 	}
-	if o.Runtime != RuntimeKwok {
-		return o, fmt.Errorf("unknown runtime %q: this version has %s", o.Runtime, RuntimeKwok)
+	if err := errors.Join(runtimeErrors("the fleet's runtime", o.Runtime)...); err != nil {
+		return o, err
 	}
 	if len(o.Config.Clusters) == 0 {
 		o.Config = Default()
 	}
-	o.Config = o.Config.complete()
+	o.Config = o.Config.complete().withRuntime(o.Runtime)
 	if err := o.Config.Validate(); err != nil {
 		return o, err
 	}

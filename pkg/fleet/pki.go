@@ -47,13 +47,13 @@ func (a *authority) client(name, user string, groups ...string) error {
 	return a.leaf(name, pkix.Name{CommonName: user, Organization: groups}, nil, x509.ExtKeyUsageClientAuth)
 }
 
-// server makes the one serving certificate of a cluster's components: all listen on 127.0.0.1.
-func (a *authority) server(name string) error {
-	dns := []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
-	return a.leaf(name, pkix.Name{CommonName: name}, dns, x509.ExtKeyUsageServerAuth)
+// server makes the one serving certificate of a cluster's components. All listen on 127.0.0.1, or on one of the other
+// addresses.
+func (a *authority) server(name string, ips ...string) error {
+	return a.leaf(name, pkix.Name{CommonName: name}, append(ips, loopback), x509.ExtKeyUsageServerAuth)
 }
 
-func (a *authority) leaf(name string, subject pkix.Name, dns []string, usage x509.ExtKeyUsage) error {
+func (a *authority) leaf(name string, subject pkix.Name, ips []string, usage x509.ExtKeyUsage) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return fmt.Errorf("making a key: %w", err)
@@ -63,8 +63,11 @@ func (a *authority) leaf(name string, subject pkix.Name, dns []string, usage x50
 		return err
 	}
 	template.KeyUsage, template.ExtKeyUsage = x509.KeyUsageDigitalSignature, []x509.ExtKeyUsage{usage}
-	if dns != nil {
-		template.DNSNames, template.IPAddresses = dns, []net.IP{net.ParseIP(loopback), net.ParseIP(serviceIP)}
+	if ips != nil {
+		template.DNSNames = []string{"localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"}
+	}
+	for _, ip := range ips {
+		template.IPAddresses = append(template.IPAddresses, net.ParseIP(ip))
 	}
 	return a.issue(name, template, key)
 }

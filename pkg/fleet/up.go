@@ -24,6 +24,7 @@ func Up(ctx context.Context, o Options) (*Fleet, error) {
 		return running, err
 	}
 	for _, step := range []func(context.Context) error{
+		u.require,     // what the runtimes need of this machine
 		u.binaries,    // compile them, or find those of an earlier fleet
 		u.claim,       // the folder is ours from here on
 		u.prepare,     // certificates, kubeconfigs, configuration
@@ -95,12 +96,31 @@ func (u *up) mustBeEmpty() error {
 	return nil
 }
 
+// require checks that this machine has what the runtimes need, and installs what the user lets it install.
+func (u *up) require(ctx context.Context) error {
+	if u.Config.uses(RuntimeContainerd) {
+		if err := u.requireContainerd(ctx); err != nil {
+			return err
+		}
+	}
+	if u.Config.uses(RuntimeKind) {
+		return requireKind(u.steps)
+	}
+	return nil
+}
+
 func (u *up) binaries(ctx context.Context) error {
 	dir, err := binDir()
 	if err != nil {
 		return err
 	}
-	return buildBinaries(ctx, dir, u.steps)
+	if err := buildBinaries(ctx, dir, u.Config, u.steps); err != nil {
+		return err
+	}
+	if u.Config.uses(RuntimeContainerd) {
+		return writeImages(dir, u.steps)
+	}
+	return nil
 }
 
 func (u *up) claim(context.Context) error {
@@ -109,11 +129,17 @@ func (u *up) claim(context.Context) error {
 		return err
 	}
 	f := &Fleet{Name: u.Name, Dir: u.Dir, state: state{
-		Name: u.Name, Runtime: u.Runtime, Bin: bin, Config: u.Config, Ports: map[string]ports{},
+		Name: u.Name, Runtime: u.Runtime, Bin: bin, Config: u.Config,
+		Ports: map[string]ports{}, Networks: map[string]network{},
 	}}
 	for _, name := range f.Clusters() {
 		if f.state.Ports[name], err = pickPorts(); err != nil {
 			return err
+		}
+		if f.cluster(name).real() {
+			if f.state.Networks[name], err = pickNetwork(); err != nil {
+				return err
+			}
 		}
 	}
 	if err := f.claim(); err != nil {
@@ -128,7 +154,7 @@ func (u *up) prepare(context.Context) error {
 		_ = os.RemoveAll(failed) // Logs of the last failure; this one is about to have its own.
 	}
 	for _, name := range u.fleet.Clusters() {
-		if err := u.fleet.cluster(name).prepare(); err != nil {
+		if err := u.fleet.runtime(name).prepare(); err != nil {
 			return err
 		}
 	}
@@ -138,10 +164,10 @@ func (u *up) prepare(context.Context) error {
 func (u *up) clusters(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	for _, name := range u.fleet.Clusters() {
-		c := u.fleet.cluster(name)
+		c, nodes := u.fleet.cluster(name), u.fleet.runtime(name)
 		group.Go(func() error {
 			return u.steps.do(fmt.Sprintf("cluster %s: control plane and %s", name, count(len(c.nodes()), "node")),
-				func() error { return c.start(ctx) })
+				func() error { return nodes.start(ctx) })
 		})
 	}
 	return group.Wait()
@@ -201,6 +227,9 @@ func (u *up) giveUp(err error) error {
 	cleanErr := u.steps.do("cleaning up", func() error {
 		if stopErr := u.fleet.stopAll(ctx); stopErr != nil {
 			return stopErr
+		}
+		if removeErr := u.fleet.removeNodes(ctx); removeErr != nil {
+			return removeErr
 		}
 		if to, keepErr := u.fleet.keepLogs(); keepErr == nil {
 			moveLog(err, u.Dir, to)

@@ -3,6 +3,7 @@ package fleet
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -38,7 +39,13 @@ func (c Cluster) validate(at string) []error {
 	if c.Target != nil && c.Target.KubeconfigSecretRef != nil {
 		errs = append(errs, fmt.Errorf("%s.target.kubeconfigSecretRef: the fleet sets it: remove it", at))
 	}
+	if c.Runtime != "" {
+		errs = append(errs, runtimeErrors(at+".runtime", c.Runtime)...)
+	}
 	for i, group := range c.Nodes {
+		if group.GPU != nil && !group.GPU.IsZero() && c.Runtime != "" && c.Runtime != RuntimeKwok {
+			errs = append(errs, fmt.Errorf("%s.nodes[%d].gpu: only %s simulates GPUs: remove it", at, i, RuntimeKwok))
+		}
 		errs = append(errs, group.validate(fmt.Sprintf("%s.nodes[%d]", at, i))...)
 	}
 	return errs
@@ -62,6 +69,13 @@ func (g NodeGroup) validate(at string) []error {
 		errs = append(errs, fmt.Errorf("%s.gpu: %s is negative", at, g.GPU))
 	}
 	return errs
+}
+
+func runtimeErrors(at, runtime string) []error {
+	if slices.Contains(runtimes, runtime) {
+		return nil
+	}
+	return []error{fmt.Errorf("%s: %q is no runtime: use %s", at, runtime, strings.Join(runtimes, ", "))}
 }
 
 func nameErrors(at, name string) []error {
