@@ -174,9 +174,9 @@ func (n *containerdNode) remove(ctx context.Context) error {
 	if err := tree.Kill(ctx); err != nil {
 		return err
 	}
-	if exists(filepath.Join("/sys/class/net", n.link())) {
-		if output, err := exec.CommandContext(ctx, "ip", "link", "delete", n.link()).CombinedOutput(); err != nil &&
-			exists(filepath.Join("/sys/class/net", n.link())) {
+	if link := "/sys/class/net/" + n.link(); exists(link) {
+		output, err := exec.CommandContext(ctx, "ip", "link", "delete", n.link()).CombinedOutput()
+		if err != nil && exists(link) {
 			return fmt.Errorf("removing network interface %s: %w: %s", n.link(), err, output)
 		}
 	}

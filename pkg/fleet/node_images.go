@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spillway-dev/spillway/pkg/fleet/images"
@@ -102,11 +103,11 @@ func nodeImages(bin string) (map[string]images.Image, error) {
 		return nil, fmt.Errorf("asking busybox what it can: %w", err)
 	}
 	system := systemFiles(box, strings.Fields(string(applets)))
-	host := append(system[:len(system):len(system)],
-		images.File{Path: agnhost, From: filepath.Join(bin, agnhost)},
-		images.File{Path: "agnhost-2", Link: "/agnhost"}, // what tests of entrypoints start instead
-		images.File{Path: "uploads", Dir: true, Mode: 0o777},
-	)
+	host := slices.Concat(system, []images.File{
+		{Path: agnhost, From: filepath.Join(bin, agnhost)},
+		{Path: "agnhost-2", Link: "/agnhost"}, // what tests of entrypoints start instead
+		{Path: "uploads", Dir: true, Mode: 0o777},
+	})
 	arch := runtime.GOARCH
 	return map[string]images.Image{
 		pause: {Names: pauseImages, Architecture: arch, Entrypoint: []string{"/pause"},

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -82,7 +83,7 @@ func read(t *testing.T, data []byte) (files map[string][]byte, headers []*tar.He
 	archive := tar.NewReader(bytes.NewReader(data))
 	for {
 		header, err := archive.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return files, headers
 		}
 		require.NoError(t, err)
