@@ -85,7 +85,11 @@ func (h *homes) changed(was, is any) {
 		}
 		at := h.owners[owner][place]
 		at.pods++
-		if placed := placedAt(pod); placed.After(at.last) {
+		placed := placedAt(pod)
+		if before, ok := was.(*corev1.Pod); ok && before.Spec.NodeName == "" {
+			placed = h.clock.Now() // seen as it happened: the pod itself only knows the second
+		}
+		if placed.After(at.last) {
 			at.last = placed
 		}
 		h.owners[owner][place] = at

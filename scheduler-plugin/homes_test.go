@@ -53,8 +53,8 @@ func TestHomesAreWhereAnOwnersPodsAre(t *testing.T) {
 			events: []event{added(rs, boundTo("spillway-cloud", 1)), added(rs, boundTo("spillway-heata", 2)), added(rs, boundTo("spillway-cloud", 3)),
 				added(rs, boundTo("worker-a", 4)), added(rs, boundTo("worker-b", 5))},
 			want: map[string]int{"cloud": 3, "heata": 2, placement.LocalName: 5}},
-		"a pod counts from when it is bound": {
-			events: []event{added(rs), {electedPod(rs), electedPod(rs, boundTo("spillway-cloud", 2))}}, want: map[string]int{"cloud": 2}},
+		"a pod that is seen being bound counts from then": {
+			events: []event{added(rs), {electedPod(rs), electedPod(rs, boundTo("spillway-cloud", 2))}}, want: map[string]int{"cloud": 0}},
 		"a pod that has succeeded still shows where its Job runs": {
 			events: []event{added(rs, boundTo("spillway-cloud", 1)),
 				{electedPod(rs, boundTo("spillway-cloud", 1)), electedPod(rs, boundTo("spillway-cloud", 1), inPhase(corev1.PodSucceeded))}},
