@@ -74,6 +74,7 @@ func newBenchWorld(b *testing.B) *benchWorld {
 	for i := range benchTargets {
 		t := benchTarget(b, fmt.Sprintf("target-%d", i), server.URL)
 		registry.Add(t)
+		t.SetOpen(true)
 		t.Start(b.Context(), time.Hour)
 		b.Cleanup(t.Stop)
 		require.Eventually(b, func() bool { _, ok := t.Usable(); return ok }, time.Minute, time.Millisecond)
