@@ -11,7 +11,18 @@
 //	prebind.go    ship what the pod needs, create the delegate, wait until the target has scheduled it
 //	bind.go       bind, with the placement's record in the binding's annotations
 //
-// Nothing before PreBind waits for the network: those run one pod at a time.
+// Nothing before PreBind waits for the network: those run one pod at a time. What outlives a cycle is beside them:
+//
+//	shape.go, batch.go                    pods that are alike are answered and recorded alike
+//	waiting.go, news.go, events.go        who sleeps, and what wakes it
+//	refusals.go, answers.go, gates.go     what a target refused, and who may ask it again
+//	losses.go, outcomes.go                targets that delete what they are sent
+//	fences.go, marks.go, sends.go         delegates that nobody could confirm gone, or that are on their way
+//	inherited.go, tied.go                 what an earlier process left
+//	growth.go                             targets that make nodes on demand
+//	group*.go                             pods that go together
+//	homes.go, preempt.go, closed.go       where an owner's pods are; who evicts before it bursts; cordons
+//	review.go                             cycles that only ask
 package schedulerplugin
 
 import (
