@@ -33,7 +33,7 @@ test-unit: ## Run the tests that need no cluster
 	go test $(UNIT)
 
 test-e2e: build ## Run the end-to-end tests on fleets of their own
-	SPILLWAY_E2E=1 SPILLWAY_CONTROLLER=$(CONTROLLER) go test -count=1 -timeout 30m ./e2e/...
+	SPILLWAY_E2E=1 SPILLWAY_CONTROLLER=$(CONTROLLER) go test -count=1 -timeout 60m ./e2e/...
 
 bench: build ## Measure against a plain kube-scheduler, check the limits and write docs/benchmarks.md
 	SPILLWAY_CONTROLLER=$(CONTROLLER) go run ./bench -check -write
