@@ -39,10 +39,11 @@ func (b *batch) keep(c *cycle, local map[string][]string, again bool) {
 func (b *batch) complete(c *cycle, local map[string][]string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.shape != c.shape || len(c.all()) > hinted {
+	asked := c.all()
+	if b.shape != c.shape || len(asked) > hinted {
 		return
 	}
-	for node := range c.all() {
+	for node := range asked {
 		delete(b.local, node)
 	}
 	for node, reasons := range local {
@@ -50,7 +51,7 @@ func (b *batch) complete(c *cycle, local map[string][]string) {
 		delete(b.places, node)
 	}
 	for node, found := range b.places {
-		if c.get(node) == nil {
+		if asked[node] == nil {
 			c.set(node, found)
 		}
 	}

@@ -45,7 +45,6 @@ func (p *Plugin) Bind(ctx context.Context, state fwk.CycleState, pod *corev1.Pod
 		return fwk.AsStatus(fmt.Errorf("binding to %s: %w", nodeName, err))
 	}
 	p.sends.end(pod.UID)
-	p.groupBound(c, pod)
 	for _, name := range marks(pod) {
 		go p.unmark(context.WithoutCancel(ctx), pod, name)
 	}

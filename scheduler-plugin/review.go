@@ -13,6 +13,7 @@ import (
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/placement"
+	"github.com/spillway-dev/spillway/scheduler-plugin/views"
 )
 
 // WhatIf marks a cycle that only asks: nothing of it is kept for the scheduler's own cycles. Its fields are what it
@@ -64,19 +65,17 @@ func (p *Plugin) Placement(state fwk.CycleState, winner string, refused map[stri
 	if err != nil {
 		return placement.Record{}, err
 	}
-	local := map[string]int{}
+	local := map[string][]string{} // by node
 	for node, status := range refused {
 		name, virtual := strings.CutPrefix(node, v1alpha1.VirtualNodePrefix)
 		switch {
 		case virtual && c.get(node) == nil:
 			c.set(node, p.refusedByView(c, name, status))
 		case !virtual:
-			for _, reason := range status.Reasons() {
-				local[reason]++
-			}
+			local[node] = status.Reasons()
 		}
 	}
-	localRefusals := placement.Count(local)
+	localRefusals := views.CountRefusals(local)
 	if down := c.review.down(placement.LocalName); down != "" {
 		localRefusals = down
 	}
