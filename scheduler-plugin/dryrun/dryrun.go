@@ -51,6 +51,7 @@ type Cluster struct {
 	changes  int64        // of the cache, to tell an answer that still holds
 
 	questions *lru.Cache // of pods that are alike, by their key
+	spare     []verdict  // memory of the last question that was dropped, for the next
 	displaced displaced
 	cancel    context.CancelFunc
 	listener  Listener
@@ -78,10 +79,10 @@ func New(ctx context.Context, t Source) (*Cluster, error) {
 		snapshot: schedulercache.NewEmptySnapshot(),
 		changes:  1, // not yet in any answer
 
-		questions: lru.New(remembered),
 		displaced: newDisplaced(),
 		cancel:    cancel,
 	}
+	c.questions = lru.NewWithEvictionFunc(remembered, func(_ lru.Key, dropped any) { c.spare = dropped.(*question).verdicts })
 	var err error
 	if c.filters, err = newFilters(ctx, t.Client(), c.snapshot); err != nil {
 		cancel()
@@ -117,6 +118,7 @@ func (c *Cluster) FitAlike(ctx context.Context, key any, make func() (*corev1.Po
 		q.refused = err
 	} else {
 		q = newQuestion(pod)
+		q.verdicts, c.spare = c.spare[:0], nil
 	}
 	c.questions.Add(key, q)
 	return c.fit(ctx, q)

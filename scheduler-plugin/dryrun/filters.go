@@ -34,7 +34,9 @@ func newFilters(ctx context.Context, client kubernetes.Interface, snapshot *sche
 	if err != nil {
 		return nil, err
 	}
-	return runtime.NewFramework(ctx, plugins.NewInTreeRegistry(), profile,
+	registry := plugins.NewInTreeRegistry()
+	registry[names.NodeResourcesFit] = withShortWay(registry[names.NodeResourcesFit])
+	return runtime.NewFramework(ctx, registry, profile,
 		runtime.WithSnapshotSharedLister(snapshot),
 		runtime.WithClientSet(client),
 		// Never started: the plugins ask it for listers of namespaces and Services, which a target's rights may not cover.

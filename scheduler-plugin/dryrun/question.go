@@ -69,7 +69,8 @@ func find(ctx context.Context, filters framework.Framework, snapshot *schedulerc
 func (q *question) look(ctx context.Context, filters framework.Framework, snapshot *schedulercache.Snapshot) (Fit, error) {
 	nodes, _ := snapshot.List()
 	if q.compares(snapshot) || q.state == nil {
-		q.state, q.verdicts = framework.NewCycleState(), nil
+		q.state, q.verdicts = framework.NewCycleState(), q.verdicts[:0]
+		q.state.Write(needKey, &q.need)
 		q.admitted, q.rejected, _ = filters.RunPreFilterPlugins(ctx, q.state, q.pod)
 	}
 	if !q.rejected.IsSuccess() {
@@ -77,8 +78,9 @@ func (q *question) look(ctx context.Context, filters framework.Framework, snapsh
 		misfit.count(q.rejected, len(nodes))
 		return Fit{}, misfit.orEmpty()
 	}
-	if len(q.verdicts) != len(nodes) {
-		q.verdicts = slices.Grow(q.verdicts[:min(len(q.verdicts), len(nodes))], len(nodes))[:len(nodes)]
+	if kept := min(len(q.verdicts), len(nodes)); len(q.verdicts) != len(nodes) {
+		q.verdicts = slices.Grow(q.verdicts[:kept], len(nodes)-kept)[:len(nodes)]
+		clear(q.verdicts[kept:]) // of what another question left there
 	}
 	for i, node := range nodes {
 		if q.verdicts[i].generation != node.GetGeneration() {

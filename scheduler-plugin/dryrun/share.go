@@ -8,8 +8,8 @@ import (
 
 // need is what a pod asks for, in the units of the scheduler's cache: millicores, bytes, pieces.
 type need struct {
-	milliCPU, memory int64
-	scalars          []scalar
+	milliCPU, memory, ephemeral int64
+	scalars                     []scalar
 }
 
 type scalar struct {
@@ -19,7 +19,7 @@ type scalar struct {
 
 func needOf(pod *corev1.Pod) need {
 	requests := resourcehelper.PodRequests(pod, resourcehelper.PodResourcesOptions{})
-	n := need{milliCPU: requests.Cpu().MilliValue(), memory: requests.Memory().Value()}
+	n := need{milliCPU: requests.Cpu().MilliValue(), memory: requests.Memory().Value(), ephemeral: requests.StorageEphemeral().Value()}
 	for name, q := range requests {
 		if name != corev1.ResourceCPU && name != corev1.ResourceMemory && name != corev1.ResourceEphemeralStorage {
 			n.scalars = append(n.scalars, scalar{name, q.Value()})
