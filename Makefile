@@ -2,6 +2,7 @@
 CONTROLLER := $(CURDIR)/bin/spillway-controller
 IMAGE ?= ghcr.io/spillway-dev/spillway-controller
 GEN := go tool -modfile=tools/gen/go.mod controller-gen
+TESTSUM := go tool -modfile=tools/test/go.mod gotestsum --format testname
 LINT := go tool -modfile=tools/lint/go.mod golangci-lint
 # Packages with unit tests: all but the end-to-end tests, which need a fleet.
 UNIT = $$(go list ./... | grep -v /e2e)
@@ -32,8 +33,11 @@ test: test-unit test-e2e ## Run all tests
 test-unit: ## Run the tests that need no cluster
 	go test $(UNIT)
 
+# A scenario that fails is run once more, on a fleet of its own and on a machine that is less busy: what fails then has
+# failed. The summary names both, last, below the logs.
 test-e2e: build ## Run the end-to-end tests on fleets of their own
-	SPILLWAY_E2E=1 SPILLWAY_CONTROLLER=$(CONTROLLER) go test -count=1 -timeout 60m ./e2e/...
+	SPILLWAY_E2E=1 SPILLWAY_CONTROLLER=$(CONTROLLER) $(TESTSUM) --rerun-fails=1 --rerun-fails-max-failures=8 \
+		--packages=./e2e/... -- -count=1 -timeout 60m
 
 bench: build ## Measure against a plain kube-scheduler, check the limits and write docs/benchmarks.md
 	SPILLWAY_CONTROLLER=$(CONTROLLER) go run ./bench -check -write

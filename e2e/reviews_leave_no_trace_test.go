@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -34,7 +35,8 @@ func TestReviewsAskNoTargetAndChangeNoPod(t *testing.T) {
 	before := s.expectUnschedulable("waits", "spare: price 0.1 GBP/h over the policy's limit 0.001")
 	asked := requestsAbout(t, spare, "pods")
 
-	for i := range 20 {
+	const reviews = 20
+	for i := range reviews {
 		review := &v1alpha1.PlacementReview{ObjectMeta: metav1.ObjectMeta{Namespace: s.name, Name: fmt.Sprintf("asks-%d", i)}}
 		if review.Spec.PodName = before.Name; i%2 == 1 {
 			review.Spec.PodName, review.Spec.Template = "", templateOf(t, podTemplate(elected, requesting("1", "")))
@@ -43,13 +45,20 @@ func TestReviewsAskNoTargetAndChangeNoPod(t *testing.T) {
 		assert.Equal(t, "NoPlaceFits", answered.Reason, answered.Message)
 	}
 
-	assert.Equal(t, asked, requestsAbout(t, spare, "pods"), "requests but watches")
-	now := s.getPod("waits")
-	assert.Equal(t, before.ResourceVersion, now.ResourceVersion, "the pod is as it was: %s", describe(now))
+	// The cluster's own components ask now and then; each review would.
+	assert.Less(t, requestsAbout(t, spare, "pods")-asked, reviews/2, "requests but watches")
+	assert.Empty(t, cmp.Diff(withoutCondition(before), withoutCondition(s.getPod("waits"))), "the pod is as it was")
 	require.NoError(t, s.client.Get(t.Context(), client.ObjectKeyFromObject(policy), policy))
 	policy.Spec.Limits = nil
 	require.NoError(t, s.client.Update(t.Context(), policy))
 	s.expectRunningOn("waits", spare.name)
+}
+
+// withoutCondition leaves out what is written whenever the scheduler tries the pod again: other Targets come and go.
+func withoutCondition(pod *corev1.Pod) *corev1.Pod {
+	pod = pod.DeepCopy()
+	pod.ResourceVersion, pod.ManagedFields, pod.Status.Conditions = "", nil, nil
+	return pod
 }
 
 // review asks, and returns the condition that answers; the review is read back with its status.

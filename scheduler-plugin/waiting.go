@@ -2,7 +2,6 @@ package schedulerplugin
 
 import (
 	"container/list"
-	"slices"
 	"sync"
 	"time"
 
@@ -54,26 +53,6 @@ type waiting struct {
 	awake   map[types.UID]time.Time // since when; woken and not yet tried again
 	last    time.Time               // waking
 	armed   bool
-}
-
-// refusers are the targets that refused a pod; true: for want of room.
-type refusers map[string]bool
-
-// line is the pods of one shape that sleep, in the order in which they are to be woken.
-type line struct {
-	shape    shape
-	priority int32
-	company  bool       // whether the shape wants to be near others
-	pods     *list.List // of *waiter
-	members  int        // pods that sleep or are awake
-	refusers refusers   // of the pod that was tried last
-	calls    int        // pods to be woken
-}
-
-type waiter struct {
-	pod  *corev1.Pod
-	line *line
-	at   *list.Element // nil while awake
 }
 
 func newWaiting(c clock.WithDelayedExecution, lift func(string), wake func(map[string]*corev1.Pod)) *waiting {
@@ -190,67 +169,6 @@ func (w *waiting) heed() {
 	clear(w.told)
 }
 
-func (l *line) concerned(told map[string]news) bool {
-	if _, any := l.refusers[anyTarget]; any || told[anyTarget] != 0 {
-		return true
-	}
-	for target, what := range told {
-		forRoom, refused := l.refusers[target]
-		if refused && (what&changed != 0 || forRoom && what&(grew|freed) != 0 || l.company && what&joined != 0) {
-			return true
-		}
-	}
-	return false
-}
-
-// callShape wakes one pod of a shape.
-func (w *waiting) callShape(s shape) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if found := w.lines[s]; found != nil && found.calls == 0 {
-		w.call(found, 1)
-	}
-	w.arm()
-}
-
-// callLineOf wakes one pod of the shape that this pod has, and tells whether the pod is known here.
-func (w *waiting) callLineOf(pod types.UID) bool {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	found := w.byPod[pod]
-	if found == nil {
-		return false
-	}
-	if found.line.calls == 0 {
-		w.call(found.line, 1)
-	}
-	w.arm()
-	return true
-}
-
-// callPod wakes this very pod, for what concerns it alone.
-func (w *waiting) callPod(pod types.UID) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	if found := w.byPod[pod]; found != nil && found.at != nil {
-		found.line.pods.MoveToFront(found.at)
-		w.call(found.line, 1)
-	}
-	w.arm()
-}
-
-// callNamespace wakes one pod of each shape that is of this namespace.
-func (w *waiting) callNamespace(namespace string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	for _, l := range w.lines {
-		if first := l.pods.Front(); first != nil && l.calls == 0 && first.Value.(*waiter).pod.Namespace == namespace {
-			w.call(l, 1)
-		}
-	}
-	w.arm()
-}
-
 // forget drops what is known of a target that is gone.
 func (w *waiting) forget(target string) {
 	w.mu.Lock()
@@ -272,13 +190,6 @@ func (w *waiting) line(s shape, pod *corev1.Pod) *line {
 	return found
 }
 
-func (w *waiting) call(l *line, n int) {
-	if l.calls == 0 && l.pods.Len() > 0 {
-		w.due = append(w.due, l)
-	}
-	l.calls = min(l.calls+n, l.pods.Len())
-}
-
 func (w *waiting) drop(pod types.UID) {
 	found := w.byPod[pod]
 	delete(w.byPod, pod)
@@ -293,58 +204,4 @@ func (w *waiting) drop(pod types.UID) {
 	if found.line.members--; found.line.members == 0 {
 		delete(w.lines, found.line.shape)
 	}
-}
-
-// arm sees to it that who is called is woken soon.
-func (w *waiting) arm() {
-	if w.armed || len(w.due)+len(w.told) == 0 {
-		return
-	}
-	w.armed = true
-	pause := max(wakeGather, wakeGap-w.clock.Since(w.last))
-	w.clock.AfterFunc(pause, func() { w.wake(w.take()) })
-}
-
-// take returns who is woken now: those of the highest priority first, then those that were called first.
-func (w *waiting) take() map[string]*corev1.Pod {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.last, w.armed = w.clock.Now(), false
-	for pod, since := range w.awake {
-		if w.last.Sub(since) > wakeLost {
-			delete(w.awake, pod)
-		}
-	}
-	w.heed()
-	slices.SortStableFunc(w.due, func(a, b *line) int { return int(b.priority) - int(a.priority) })
-	taken := map[string]*corev1.Pod{}
-	var left []*line
-	for i, l := range w.due {
-		for l.calls > 0 && len(w.awake) < wakeBatch {
-			pod := w.awaken(l)
-			taken[pod.Namespace+"/"+pod.Name] = pod
-		}
-		if l.calls > 0 {
-			left = append(left, w.due[i])
-		}
-	}
-	w.due = left
-	w.arm()
-	return taken
-}
-
-func (w *waiting) awaken(l *line) *corev1.Pod {
-	first := l.pods.Remove(l.pods.Front()).(*waiter)
-	first.at = nil
-	l.calls = min(l.calls-1, l.pods.Len())
-	w.awake[first.pod.UID] = w.last
-	return first.pod
-}
-
-func older(a, b *corev1.Pod) bool { return a.CreationTimestamp.Before(&b.CreationTimestamp) }
-
-// wantsCompany tells that where a pod may run depends on the pods that run already.
-func wantsCompany(pod *corev1.Pod) bool {
-	affinity := pod.Spec.Affinity
-	return len(pod.Spec.TopologySpreadConstraints) > 0 || affinity != nil && affinity.PodAffinity != nil
 }

@@ -218,8 +218,8 @@ func (c *Controller) writeStatus(ctx context.Context, object *v1alpha1.Target, s
 	if !equality.Semantic.DeepEqual(was.Status, status) {
 		patched := was.DeepCopy()
 		patched.Status = status
-		if err := c.Client.Status().Patch(ctx, patched, client.MergeFrom(was)); err != nil {
-			return fmt.Errorf("writing Target status: %w", client.IgnoreNotFound(err))
+		if err := client.IgnoreNotFound(c.Client.Status().Patch(ctx, patched, client.MergeFrom(was))); err != nil {
+			return fmt.Errorf("writing Target status: %w", err)
 		}
 		object.ResourceVersion = patched.ResourceVersion // or the finalizer's removal, in the same pass, would always conflict
 	}
