@@ -115,9 +115,7 @@ func (t *Target) madeUpNode() *corev1.Node {
 	if allocatable == nil {
 		allocatable = corev1.ResourceList{}
 	}
-	if _, ok := allocatable[corev1.ResourcePods]; !ok {
-		allocatable[corev1.ResourcePods] = resource.MustParse("10000")
-	}
+	unlimited(allocatable, corev1.ResourcePods, "10000")
 	return &corev1.Node{
 		ObjectMeta: metav1.ObjectMeta{Name: t.name, Labels: t.Spec().NodeSelector},
 		Status: corev1.NodeStatus{
@@ -127,7 +125,9 @@ func (t *Target) madeUpNode() *corev1.Node {
 	}
 }
 
-// quotaRoom is, for each resource, the smallest of what the quotas allow. Limits on requests count as the resource.
+// quotaRoom is, for each resource, the smallest of what the quotas allow. Limits on requests count as the resource. What
+// every node has and no quota names is as good as unlimited there: a quota of CPU alone must not refuse each pod that asks
+// for memory. Without any quota nothing is known, and nothing fits.
 func quotaRoom(quotas []any) corev1.ResourceList {
 	room := corev1.ResourceList{}
 	for _, obj := range quotas {
@@ -141,7 +141,18 @@ func quotaRoom(quotas []any) corev1.ResourceList {
 			}
 		}
 	}
+	if len(quotas) > 0 {
+		unlimited(room, corev1.ResourceCPU, "1M")
+		unlimited(room, corev1.ResourceMemory, "1Pi")
+		unlimited(room, corev1.ResourceEphemeralStorage, "1Pi")
+	}
 	return room
+}
+
+func unlimited(room corev1.ResourceList, name corev1.ResourceName, amount string) {
+	if _, ok := room[name]; !ok {
+		room[name] = resource.MustParse(amount)
+	}
 }
 
 // RoomChanged tells whether an update of a node or a quota changes what fits there; a node's heartbeats do not.

@@ -1,6 +1,7 @@
 package target
 
 import (
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -27,11 +28,12 @@ func TestQuotaRoom(t *testing.T) {
 		want   corev1.ResourceList
 	}{
 		"no quota, no room declared":            {nil, list()},
-		"requests are the resource":             {[]corev1.ResourceList{list("requests.cpu", "4", "requests.memory", "8Gi")}, list("cpu", "4", "memory", "8Gi")},
-		"a bare resource is its requests":       {[]corev1.ResourceList{list("cpu", "4", "pods", "10")}, list("cpu", "4", "pods", "10")},
-		"extended resources count":              {[]corev1.ResourceList{list("requests.nvidia.com/gpu", "2")}, list("nvidia.com/gpu", "2")},
-		"of several quotas the tightest":        {[]corev1.ResourceList{list("requests.cpu", "4"), list("cpu", "2"), list("requests.cpu", "3")}, list("cpu", "2")},
-		"limits and object counts are not room": {[]corev1.ResourceList{list("limits.cpu", "4", "count/configmaps", "3", "requests.cpu", "1")}, list("cpu", "1")},
+		"requests are the resource":             {[]corev1.ResourceList{list("requests.cpu", "4", "requests.memory", "8Gi", "requests.ephemeral-storage", "1Gi")}, list("cpu", "4", "memory", "8Gi", "ephemeral-storage", "1Gi")},
+		"a bare resource is its requests":       {[]corev1.ResourceList{list("cpu", "4", "pods", "10")}, but("cpu", "4", "pods", "10")},
+		"extended resources count":              {[]corev1.ResourceList{list("requests.nvidia.com/gpu", "2")}, but("nvidia.com/gpu", "2")},
+		"of several quotas the tightest":        {[]corev1.ResourceList{list("requests.cpu", "4"), list("cpu", "2"), list("requests.cpu", "3")}, but("cpu", "2")},
+		"limits and object counts are not room": {[]corev1.ResourceList{list("limits.cpu", "4", "count/configmaps", "3", "requests.cpu", "1")}, but("cpu", "1")},
+		"what no quota names is not limited":    {[]corev1.ResourceList{list("pods", "3")}, list("pods", "3", "cpu", "1M", "memory", "1Pi", "ephemeral-storage", "1Pi")},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -42,6 +44,13 @@ func TestQuotaRoom(t *testing.T) {
 			assert.Empty(t, cmp.Diff(test.want, quotaRoom(quotas)))
 		})
 	}
+}
+
+// but is all that every node has, without limit but for these.
+func but(pairs ...string) corev1.ResourceList {
+	room := list("cpu", "1M", "memory", "1Pi", "ephemeral-storage", "1Pi")
+	maps.Copy(room, list(pairs...))
+	return room
 }
 
 func TestRoomChanged(t *testing.T) {
