@@ -62,6 +62,7 @@ type bench struct {
 	quiet   map[string]Counts // requests a second of each cluster without a controller
 	resting map[string]Counts // and with one that has nothing to do
 	wave    *wave             // the burst's pods, between their creation and their deletion
+	taken   []*Load           // of the burst
 	world   fragmented.World
 }
 

@@ -153,7 +153,8 @@ func (s *space) runningIn(target string, want int) func(ctx context.Context) err
 // else has any.
 func (s *space) expectOneDelegateEach(pods int) {
 	s.t.Helper()
-	expectEventually(s.t, soon, "one delegate for each pod", func(ctx context.Context) error {
+	// What a target that was away still runs is left alone for 20 s: its source may only be late.
+	expectEventually(s.t, late, "one delegate for each pod", func(ctx context.Context) error {
 		all, n := map[types.UID]int{}, 0
 		for _, in := range targets() {
 			found, err := s.delegates(ctx, in)

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -28,6 +29,7 @@ func (s *space) givenSpare(change func(spec *v1alpha1.TargetSpec)) *v1alpha1.Tar
 	s.t.Helper()
 	spareInUse.Lock()
 	s.t.Cleanup(spareInUse.Unlock)
+	s.emptySpare()
 	spec := v1alpha1.TargetSpec{
 		KubeconfigSecretRef: s.givenKubeconfig(spare.kubeconfig(s.t)),
 		Namespaces:          v1alpha1.NamespaceMapping{Create: true, Selector: s.selector()},
@@ -38,6 +40,21 @@ func (s *space) givenSpare(change func(spec *v1alpha1.TargetSpec)) *v1alpha1.Tar
 	target := s.givenTarget(spare.name, spec)
 	s.expectOpen(target)
 	return target
+}
+
+// emptySpare removes what the last scenario has left there: scores depend on the room that is left.
+func (s *space) emptySpare() {
+	s.t.Helper()
+	expectEventually(s.t, late, "the cluster spare to be empty", func(ctx context.Context) error {
+		left, err := spare.kube.CoreV1().Pods(metav1.NamespaceAll).List(ctx, metav1.ListOptions{FieldSelector: "metadata.namespace!=" + s.name})
+		if err != nil || len(left.Items) == 0 {
+			return err
+		}
+		for _, pod := range left.Items {
+			err = errors.Join(err, ignoreNotFound(spare.kube.CoreV1().Pods(pod.Namespace).Delete(ctx, pod.Name, *metav1.NewDeleteOptions(0))))
+		}
+		return errors.Join(err, fmt.Errorf("%d pods were left, one is %s/%s", len(left.Items), left.Items[0].Namespace, left.Items[0].Name))
+	})
 }
 
 // expectOpen waits until pods may go to a Target: its virtual node is born with a taint, as any node is.

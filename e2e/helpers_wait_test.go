@@ -18,8 +18,8 @@ import (
 // How long a scenario waits: what happens at once gets soon, because the machine may be busy with seven other scenarios;
 // what has a timeout of its own in Spillway or Kubernetes gets late.
 const (
-	soon = 30 * time.Second
-	late = 75 * time.Second
+	soon = 45 * time.Second
+	late = 90 * time.Second
 
 	pollInterval = 100 * time.Millisecond
 )

@@ -70,7 +70,7 @@ func (q *question) look(ctx context.Context, filters framework.Framework, snapsh
 	nodes, _ := snapshot.List()
 	if q.compares(snapshot) || q.state == nil {
 		q.state, q.verdicts = framework.NewCycleState(), q.verdicts[:0]
-		q.state.Write(needKey, &q.need)
+		q.state.Write(needKey, &asked{need: q.need, answers: map[lacks]*fwk.Status{}})
 		q.admitted, q.rejected, _ = filters.RunPreFilterPlugins(ctx, q.state, q.pod)
 	}
 	if !q.rejected.IsSuccess() {

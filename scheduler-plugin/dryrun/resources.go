@@ -10,9 +10,9 @@ import (
 	frameworkruntime "k8s.io/kubernetes/pkg/scheduler/framework/runtime"
 )
 
-// resourcesFit is the in-tree plugin with a short way to yes. The in-tree one allocates a list of what is missing before
-// it knows that anything is: over 10,000 nodes that was most of a look's garbage, and its collection made the slowest
-// looks four times as slow as the median. Each no, with its reasons, is still the in-tree plugin's.
+// resourcesFit is the in-tree plugin with a short way to its answers. The in-tree one allocates a list of what is missing
+// before it knows that anything is: over 10,000 nodes that was most of a look's garbage, and its collection made the slowest
+// looks four times as slow as the median. The words of each no are still the in-tree plugin's.
 type resourcesFit struct {
 	*noderesources.Fit
 }
@@ -30,34 +30,76 @@ func withShortWay(inTree frameworkruntime.PluginFactory) frameworkruntime.Plugin
 
 var _ fwk.FilterPlugin = (*resourcesFit)(nil)
 
-// Filter takes the node that has room for the need in the cycle's state, and otherwise asks the in-tree plugin.
+// Filter takes the node that has room for the need in the cycle's state. A node that lacks what another one lacked gets
+// its answer, which depends on nothing else; for the others the in-tree plugin is asked.
 func (f *resourcesFit) Filter(ctx context.Context, state fwk.CycleState, pod *corev1.Pod, node fwk.NodeInfo) *fwk.Status {
-	if found, err := state.Read(needKey); err == nil && found.(*need).fits(node) {
+	found, err := state.Read(needKey)
+	if err != nil {
+		return f.Fit.Filter(ctx, state, pod, node)
+	}
+	asked := found.(*asked)
+	lack, plain := asked.need.lackOf(node)
+	if !plain {
+		return f.Fit.Filter(ctx, state, pod, node)
+	}
+	if lack == (lacks{}) {
 		return nil
 	}
-	return f.Fit.Filter(ctx, state, pod, node)
+	status, ok := asked.answers[lack]
+	if !ok {
+		status = f.Fit.Filter(ctx, state, pod, node)
+		asked.answers[lack] = status
+	}
+	return status
+}
+
+// asked is a need, and what the in-tree plugin has said of nodes that lack some of it.
+type asked struct {
+	need    need
+	answers map[lacks]*fwk.Status
 }
 
 const needKey fwk.StateKey = "spillway.dev/need"
 
-var _ fwk.StateData = (*need)(nil)
+var _ fwk.StateData = (*asked)(nil)
 
-// Clone returns the need itself, which is never changed.
-func (n *need) Clone() fwk.StateData { return n }
+// Clone returns itself: the need is never changed, and the answers hold for every state.
+func (a *asked) Clone() fwk.StateData { return a }
 
-// fits tells that a node surely has room; what it says no to may still fit in a way that only the in-tree plugin knows.
-func (n *need) fits(node fwk.NodeInfo) bool {
+// lacks says of pods, CPU, memory and ephemeral storage whether a node has too little of it left.
+type lacks [4]lack
+
+type lack byte
+
+const (
+	enough lack = iota
+	short       // for what runs there
+	never       // even if nothing ran there
+)
+
+// lackOf compares; plain is false where another resource is short, of which only the in-tree plugin knows all.
+func (n *need) lackOf(node fwk.NodeInfo) (l lacks, plain bool) {
 	has, used := node.GetAllocatable(), node.GetRequested()
-	if len(node.GetPods())+1 > has.GetAllowedPodNumber() ||
-		n.milliCPU > max(0, has.GetMilliCPU()-used.GetMilliCPU()) ||
-		n.memory > max(0, has.GetMemory()-used.GetMemory()) ||
-		n.ephemeral > max(0, has.GetEphemeralStorage()-used.GetEphemeralStorage()) {
-		return false
-	}
 	for _, s := range n.scalars {
 		if s.pieces > max(0, has.GetScalarResources()[s.name]-used.GetScalarResources()[s.name]) {
-			return false
+			return lacks{}, false
 		}
 	}
-	return true
+	if len(node.GetPods())+1 > has.GetAllowedPodNumber() {
+		l[0] = short
+	}
+	l[1] = lackIn(n.milliCPU, has.GetMilliCPU(), used.GetMilliCPU())
+	l[2] = lackIn(n.memory, has.GetMemory(), used.GetMemory())
+	l[3] = lackIn(n.ephemeral, has.GetEphemeralStorage(), used.GetEphemeralStorage())
+	return l, true
+}
+
+func lackIn(need, has, used int64) lack {
+	switch {
+	case need == 0 || need <= has-used:
+		return enough
+	case need <= has:
+		return short
+	}
+	return never
 }
