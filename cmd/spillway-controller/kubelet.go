@@ -7,9 +7,15 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/utils/clock"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+	"github.com/spillway-dev/spillway/pkg/delegate"
 	"github.com/spillway-dev/spillway/pkg/kubelet"
+	"github.com/spillway-dev/spillway/pkg/target"
+	"github.com/spillway-dev/spillway/pkg/usage"
 	"github.com/spillway-dev/spillway/pkg/virtualnode"
 )
 
@@ -33,7 +39,8 @@ func (p *process) kubeletAPI(ctx context.Context) (virtualnode.Endpoints, error)
 			return virtualnode.Endpoint{}, err
 		}
 		server, err := kubelet.New(kubelet.Options{NodeName: node, Address: p.options.kubeletAddress,
-			Certificates: certificates.Certificate, Auth: auth, Locator: locator{p}})
+			Certificates: certificates.Certificate, Auth: auth, Locator: locator{p},
+			Usage: usage.New(usage.Options{NodeName: node, Clock: clock.RealClock{}, Place: func() (usage.Place, bool) { return p.placeOf(node) }})})
 		if err != nil {
 			return virtualnode.Endpoint{}, err
 		}
@@ -61,12 +68,37 @@ func (l locator) Locate(_ context.Context, node, namespace, name string) (kubele
 	if t == nil || pod == nil || pod.Spec.NodeName != node {
 		return kubelet.Location{}, apierrors.NewNotFound(corev1.Resource("pods"), fmt.Sprintf("%s/%s on node %s", namespace, name, node))
 	}
-	delegate := t.DelegateOf(pod.UID)
-	if delegate == nil {
+	found := delegateOf(t, pod)
+	if found == nil {
 		return kubelet.Location{}, apierrors.NewNotFound(corev1.Resource("pods"), fmt.Sprintf("delegate of %s/%s in target %s", namespace, name, t.Name()))
 	}
-	return kubelet.Location{Target: t.Name(), Config: t.RESTConfig(), Namespace: delegate.Namespace, Pod: delegate.Name,
-		UID: delegate.UID, SourceUID: pod.UID}, nil
+	return kubelet.Location{Target: t.Name(), Config: t.RESTConfig(), Namespace: found.Namespace, Pod: found.Name,
+		UID: found.UID, SourceUID: pod.UID}, nil
 }
 
 func (l locator) Pods(node string) []*corev1.Pod { return l.mirror.OnNode(node) }
+
+// delegateOf is the pod's delegate, or nil. A pod of the target that only carries a delegate's labels is none: its name
+// would have to be a hash of the source pod's UID as well, and of two pods only one has it.
+func delegateOf(t *target.Target, pod *corev1.Pod) *corev1.Pod {
+	if found := t.DelegateOf(pod.UID); found != nil && found.Name == delegate.Name(pod, t.SourceCluster()) {
+		return found
+	}
+	return nil
+}
+
+// placeOf is what is behind a virtual node, for what its pods use.
+func (p *process) placeOf(node string) (usage.Place, bool) {
+	t := p.registry.ByNode(node)
+	if t == nil {
+		return usage.Place{}, false
+	}
+	place := usage.Place{Target: t.Name(), Client: t.Client().CoreV1().RESTClient(),
+		Selector: labels.SelectorFromSet(labels.Set{v1alpha1.LabelSourceCluster: t.SourceCluster(), v1alpha1.LabelTarget: t.Name()}).String()}
+	for _, pod := range p.mirror.OnNode(node) {
+		if found := delegateOf(t, pod); found != nil {
+			place.Pods = append(place.Pods, usage.Pod{Source: pod, Delegate: found})
+		}
+	}
+	return place, true
+}

@@ -72,7 +72,7 @@ func TestNewAuthAsksTheSourcesAPIServer(t *testing.T) {
 	serving, err := NewServing(t.Context(), ServingOptions{NodeName: nodeName})
 	require.NoError(t, err)
 	server, err := New(Options{NodeName: nodeName, Address: "127.0.0.1", Certificates: serving.Certificate, Auth: auth,
-		Locator: fakeLocator{}})
+		Locator: fakeLocator{}, Usage: fakeUsage{}})
 	require.NoError(t, err)
 	address, err := server.Listen()
 	require.NoError(t, err)

@@ -23,7 +23,7 @@ var everyPath = []string{
 var everyMethod = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND"}
 
 func TestEveryPathAndMethodIsClosed(t *testing.T) {
-	server := &Server{options: Options{NodeName: nodeName, Auth: &fakeAuth{}, Locator: fakeLocator{}}}
+	server := &Server{options: Options{NodeName: nodeName, Auth: &fakeAuth{}, Locator: fakeLocator{}, Usage: fakeUsage{}}}
 	handler := server.handler()
 	tests := map[string]struct {
 		user string
@@ -53,7 +53,7 @@ func TestEveryPathAndMethodIsClosed(t *testing.T) {
 }
 
 func TestWhoMayIsLetThrough(t *testing.T) {
-	server := &Server{options: Options{NodeName: nodeName, Auth: &fakeAuth{}, Locator: fakeLocator{}}}
+	server := &Server{options: Options{NodeName: nodeName, Auth: &fakeAuth{}, Locator: fakeLocator{}, Usage: fakeUsage{}}}
 	handler := server.handler()
 	tests := map[string]struct {
 		method, path, user string
@@ -66,7 +66,10 @@ func TestWhoMayIsLetThrough(t *testing.T) {
 		"nodes/pods is not enough for a shell":           {"POST", "/exec/shop/web/app", "only-pods", 403},
 		"nodes/log is the node's own logs, not a pod's":  {"GET", "/containerLogs/shop/web/app", "only-log", 403},
 		"an encoded path needs the right it decodes to":  {"GET", "/%65xec/shop/web/app", "only-metrics", 403},
-		"what is not there is not found with the right":  {"GET", "/stats/summary", "only-stats", 404},
+		"nodes/stats is enough for the summary":          {"GET", "/stats/summary", "only-stats", 200},
+		"nodes/metrics is enough for the metrics":        {"GET", "/metrics/resource", "only-metrics", 200},
+		"nodes/proxy is not: a real kubelet's is not":    {"GET", "/metrics/resource", "only-proxy", 403},
+		"what is not there is not found with the right":  {"GET", "/metrics/cadvisor", "only-metrics", 404},
 		"what is not there is not found for proxy":       {"GET", "/nothing", "only-proxy", 404},
 		"the pods cannot be written":                     {"POST", "/pods", "admin", 405},
 		"logs cannot be written":                         {"POST", "/containerLogs/shop/web/app", "admin", 405},
@@ -115,7 +118,7 @@ func TestTheAttributesAreARealKubelets(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			auth := &fakeAuth{}
-			server := &Server{options: Options{NodeName: nodeName, Auth: auth, Locator: fakeLocator{}}}
+			server := &Server{options: Options{NodeName: nodeName, Auth: auth, Locator: fakeLocator{}, Usage: fakeUsage{}}}
 			request := httptest.NewRequest(test.method, test.path, nil)
 			request.Header.Set("Authorization", "Bearer stranger")
 			server.handler().ServeHTTP(httptest.NewRecorder(), request)

@@ -19,6 +19,7 @@ import (
 	"k8s.io/apiserver/pkg/authentication/user"
 	"k8s.io/apiserver/pkg/authorization/authorizer"
 	"k8s.io/client-go/rest"
+	stats "k8s.io/kubelet/pkg/apis/stats/v1alpha1"
 )
 
 const (
@@ -80,6 +81,14 @@ func (f fakeLocator) Locate(_ context.Context, node, namespace, pod string) (Loc
 	return f.location, nil
 }
 
+// fakeUsage tells the same figures whenever it is asked.
+type fakeUsage struct {
+	summary stats.Summary
+	err     error
+}
+
+func (f fakeUsage) Summary(context.Context, bool) (*stats.Summary, error) { return &f.summary, f.err }
+
 // newTarget is an API server of a target that answers with handle, and the location of a delegate in it.
 func newTarget(t *testing.T, handle http.HandlerFunc) Location {
 	t.Helper()
@@ -103,7 +112,7 @@ func started(ctx context.Context, t *testing.T, locator Locator) string {
 	serving, err := NewServing(ctx, ServingOptions{NodeName: nodeName})
 	require.NoError(t, err)
 	server, err := New(Options{NodeName: nodeName, Address: "127.0.0.1", Certificates: serving.Certificate,
-		Auth: &fakeAuth{}, Locator: locator})
+		Auth: &fakeAuth{}, Locator: locator, Usage: fakeUsage{}})
 	require.NoError(t, err)
 	address, err := server.Listen()
 	require.NoError(t, err)
@@ -177,4 +186,14 @@ func upgraded(t *testing.T, address, method, path string, header http.Header) (
 	response, err := http.ReadResponse(stream.Reader, request)
 	require.NoError(t, err)
 	return response, stream, connection
+}
+
+// answerOf is what the handler says to a GET of admin.
+func answerOf(t *testing.T, handler http.Handler, path string) (code int, body string) {
+	t.Helper()
+	request := httptest.NewRequest(http.MethodGet, path, nil)
+	request.Header.Set("Authorization", "Bearer admin")
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, request)
+	return answer.Code, answer.Body.String()
 }

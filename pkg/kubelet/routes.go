@@ -27,6 +27,8 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", healthz)
 	mux.HandleFunc("GET /pods", s.pods)
+	mux.HandleFunc("GET /stats/summary", s.summary)
+	mux.HandleFunc("GET /metrics/resource", s.resourceMetrics)
 	mux.HandleFunc("GET /containerLogs"+containerPath, s.logs)
 	for _, method := range []string{"GET", "POST"} {
 		for _, command := range []string{"exec", "attach"} {

@@ -25,6 +25,7 @@ type Options struct {
 	Certificates func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	Auth         Auth
 	Locator      Locator
+	Usage        Usage
 }
 
 // Server serves the kubelet API of one virtual node.
@@ -44,8 +45,8 @@ const (
 
 // New returns a server that does not listen yet. It fails when a needed option is missing.
 func New(o Options) (*Server, error) {
-	if o.NodeName == "" || o.Certificates == nil || o.Auth == nil || o.Locator == nil {
-		return nil, errors.New("a kubelet API needs NodeName, Certificates, Auth and Locator")
+	if o.NodeName == "" || o.Certificates == nil || o.Auth == nil || o.Locator == nil || o.Usage == nil {
+		return nil, errors.New("a kubelet API needs NodeName, Certificates, Auth, Locator and Usage")
 	}
 	return &Server{options: o}, nil
 }

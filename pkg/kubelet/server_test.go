@@ -110,8 +110,8 @@ func TestPodsThatCannotBeLocated(t *testing.T) {
 		"a request without a UID is let through, too": {
 			"/exec/shop/web/app", 400, "Upgrade request required",
 		},
-		"metrics are not served, which is said to who may see them": {
-			"/metrics/resource", 404, "404 page not found\n",
+		"a node's own metrics are not served, which is said to who may see them": {
+			"/metrics", 404, "404 page not found\n",
 		},
 	}
 	for name, test := range tests {
