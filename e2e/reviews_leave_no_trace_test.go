@@ -35,7 +35,7 @@ func TestReviewsAskNoTargetAndChangeNoPod(t *testing.T) {
 	before := s.expectUnschedulable("waits", "spare: price 0.1 GBP/h over the policy's limit 0.001")
 	asked := requestsAbout(t, spare, "pods")
 
-	const reviews = 20
+	const reviews = 50
 	for i := range reviews {
 		review := &v1alpha1.PlacementReview{ObjectMeta: metav1.ObjectMeta{Namespace: s.name, Name: fmt.Sprintf("asks-%d", i)}}
 		if review.Spec.PodName = before.Name; i%2 == 1 {
