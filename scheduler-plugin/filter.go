@@ -3,7 +3,6 @@ package schedulerplugin
 import (
 	"context"
 	"fmt"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -136,7 +135,8 @@ func (p *Plugin) refusedBefore(c *cycle, pod *corev1.Pod, r *room, found *place)
 	if refusal.pod != pod.UID {
 		reason = reasonRefusedAlike
 	}
-	return fmt.Sprintf(reason, p.now().Sub(refusal.at).Round(time.Second), refusal.reason)
+	// When, not how long ago: the pod's condition would else be another one at each try, and be written each time.
+	return fmt.Sprintf(reason, refusal.at.UTC().Format("15:04:05Z"), refusal.reason)
 }
 
 // alike is what the delegates of identical pods for one target are made from.

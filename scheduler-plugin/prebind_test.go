@@ -171,10 +171,10 @@ func TestARefusalIsRememberedAndNamesTheTarget(t *testing.T) {
 	assert.Equal(t, "cloud: 2 Insufficient cpu", p.refuse(cloud, err).Message())
 	clock.SetTime(noon.Add(4 * time.Second))
 	found := &place{}
-	assert.Equal(t, "refused it 4s ago: 2 Insufficient cpu", p.refusedBefore(c, electedPod(), &room{target: cloud}, found))
+	assert.Equal(t, "refused it at 12:00:00Z: 2 Insufficient cpu", p.refusedBefore(c, electedPod(), &room{target: cloud}, found))
 	assert.True(t, found.forRoom)
 	other := electedPod(func(p *corev1.Pod) { p.Name, p.UID = "web-2", "uid-2" })
-	assert.Equal(t, "refused a pod like it 4s ago: 2 Insufficient cpu", p.refusedBefore(c, other, &room{target: cloud}, found))
+	assert.Equal(t, "refused a pod like it at 12:00:00Z: 2 Insufficient cpu", p.refusedBefore(c, other, &room{target: cloud}, found))
 	clock.SetTime(noon.Add(refusalBase))
 	assert.Empty(t, p.refusedBefore(c, electedPod(), &room{target: cloud}, found))
 }
