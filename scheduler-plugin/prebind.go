@@ -141,7 +141,7 @@ func withNamespace(ctx context.Context, t *target.Target, name string, do func()
 
 // settling is how long a namespace may lack its default service account: a target makes it a moment after the namespace,
 // and refuses every pod until then.
-const settling = 5 * time.Second
+const settling = 10 * time.Second
 
 // whenSettled does it again while the target is still setting the namespace up.
 func whenSettled(ctx context.Context, do func() error) error {

@@ -22,12 +22,13 @@ func TestWhenATargetCountsAsSending(t *testing.T) {
 		facts facts
 		want  bool
 	}{
-		"pods may go there":                                          {facts: facts{health: good, synced: true}, want: true},
-		"it was lost, and some were on their way":                    {was: true, facts: facts{health: away, synced: true, unsettled: true}, want: true},
-		"it was lost, and all that were sent are accounted for":      {was: true, facts: facts{health: away, synced: true}},
-		"a process that has not read it knows less than the last":    {was: true, facts: facts{health: away}, want: true},
-		"and what the last had settled stays so":                     {facts: facts{health: away}},
-		"a new kubeconfig that is bad says nothing of what is there": {was: true, facts: facts{connected: errors.New("no Secret")}, want: true},
+		"pods may go there":                                              {facts: facts{health: good, synced: true}, want: true},
+		"it was lost, and some were on their way":                        {was: true, facts: facts{health: away, synced: true, unsettled: true}, want: true},
+		"it was lost, and all that were sent are accounted for":          {was: true, facts: facts{health: away, synced: true}},
+		"a process that has not read it knows less than the last":        {was: true, facts: facts{health: away}, want: true},
+		"and what the last had settled stays so":                         {facts: facts{health: away}},
+		"one whose virtual node is cordoned, for those that tolerate it": {facts: facts{health: good, synced: true, cordoned: true}, want: true},
+		"a new kubeconfig that is bad says nothing of what is there":     {was: true, facts: facts{connected: errors.New("no Secret")}, want: true},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -58,7 +58,8 @@ func decide(f facts) v1alpha1.TargetStatus {
 	meta.SetStatusCondition(&status.Conditions, c)
 	setDrained(&status.Conditions, f.drain, f.object.Generation)
 	if f.synced { // else what an earlier connection, or process, has sent is not known
-		status.Sending = c.Status == metav1.ConditionTrue || f.unsettled
+		// A cordoned node still takes pods that tolerate it.
+		status.Sending = c.Status == metav1.ConditionTrue || c.Reason == ReasonCordoned || f.unsettled
 	}
 	return status
 }
