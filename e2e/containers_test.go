@@ -21,6 +21,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/tools/remotecommand"
+	"k8s.io/utils/ptr"
 
 	"github.com/spillway-dev/spillway/pkg/fleet"
 )
@@ -61,6 +62,10 @@ func TestRealContainersAreReachedThroughTheSourceAndLeaveNothing(t *testing.T) {
 	t.Run("a container that takes too much memory is killed, and it shows", k.outOfMemory)
 	t.Run("exec, cp and port-forward reach a container in either cluster", k.kubectlWorks)
 	t.Run("a pod reaches its own API server as a Service", k.reachesItsAPI)
+	t.Run("kubectl debug gets a shell beside a container", k.debugWorks)
+	t.Run("a container is resized in place", k.resizes)
+	t.Run("a second deletion with less grace gets there", k.graceShrinks)
+	t.Run("a change of image restarts the container", k.imageChanges)
 }
 
 // containers is a space in a fleet with real nodes.
@@ -133,6 +138,84 @@ func (k *containers) reachesItsAPI(t *testing.T) {
 		`nc -w 5 "$KUBERNETES_SERVICE_HOST" "$KUBERNETES_SERVICE_PORT" </dev/null && echo "$KUBERNETES_SERVICE_HOST is reached"`)
 
 	assert.Regexp(t, `^10\.201\.\d+\.1 is reached\n$`, out)
+}
+
+func (k *containers) debugWorks(t *testing.T) {
+	out := k.kubectl(t, "echo seen from $HOSTNAME; exit\n", "debug", "-i", "alpha", "--image=busybox:1.37", "-c", "look", "--", "sh")
+
+	assert.Contains(t, out, "seen from alpha")
+	k.expectThat(t, "alpha", "tell how its debugger ended", func(pod *corev1.Pod) bool {
+		ended := pod.Status.EphemeralContainerStatuses
+		return len(ended) == 1 && ended[0].Name == "look" && ended[0].State.Terminated != nil && ended[0].State.Terminated.ExitCode == 0
+	})
+}
+
+func (k *containers) resizes(t *testing.T) {
+	before := k.getPod("alpha")
+
+	k.kubectl(t, "", "patch", "pod", "alpha", "--subresource=resize", "-p",
+		`{"spec":{"containers":[{"name":"main","resources":{"requests":{"cpu":"77m"}}}]}}`)
+
+	after := k.expectThat(t, "alpha", "have what it was resized to", func(pod *corev1.Pod) bool {
+		status := pod.Status.ContainerStatuses[0]
+		return status.Resources != nil && status.Resources.Requests.Cpu().String() == "77m" && status.AllocatedResources.Cpu().String() == "77m" &&
+			pod.Status.ObservedGeneration == pod.Generation
+	})
+	assert.Greater(t, after.Generation, before.Generation)
+	assert.Equal(t, before.Status.ContainerStatuses[0].ContainerID, after.Status.ContainerStatuses[0].ContainerID, "in place")
+}
+
+func (k *containers) graceShrinks(t *testing.T) {
+	k.createElected("stubborn", onNodeOf("alpha"), command("sh", "-c", "trap '' TERM; while true; do sleep 1; done"),
+		func(_ *metav1.ObjectMeta, spec *corev1.PodSpec) {
+			spec.TerminationGracePeriodSeconds = ptr.To[int64](600)
+		})
+	k.expectPhase(t, "stubborn", corev1.PodRunning)
+	pod := k.getPod("stubborn")
+
+	k.deletePod("stubborn", nil)
+	k.expectGrace(t, pod, func(seconds int64) bool { return seconds == 600 })
+	k.deletePod("stubborn", ptr.To[int64](2))
+
+	k.expectGrace(t, pod, func(seconds int64) bool { return seconds <= 2 }) // what a kubelet then does is its own affair
+}
+
+// expectGrace waits until the delegate of a pod in alpha is being deleted with so much grace.
+func (k *containers) expectGrace(t *testing.T, pod *corev1.Pod, enough func(seconds int64) bool) {
+	t.Helper()
+	alpha, err := newClusterOf(k.fleet, "alpha")
+	require.NoError(t, err)
+	k.expectDelegateTo(alpha, pod, "have the grace of its source", func(d *corev1.Pod) error {
+		if grace := ptr.Deref(d.DeletionGracePeriodSeconds, -1); grace < 0 || !enough(grace) {
+			return fmt.Errorf("its grace is %d s", grace)
+		}
+		return nil
+	})
+}
+
+func (k *containers) imageChanges(t *testing.T) {
+	before := k.getPod("beta")
+
+	k.kubectl(t, "", "set", "image", "pod/beta", "main=docker.io/library/busybox:1.37")
+
+	k.expectThat(t, "beta", "run the new image", func(pod *corev1.Pod) bool {
+		status := pod.Status.ContainerStatuses[0]
+		return status.RestartCount == before.Status.ContainerStatuses[0].RestartCount+1 && status.State.Running != nil &&
+			pod.Status.ObservedGeneration == pod.Generation
+	})
+}
+
+// expectThat waits until a pod is as check wants it.
+func (k *containers) expectThat(t *testing.T, name, what string, check func(pod *corev1.Pod) bool) *corev1.Pod {
+	t.Helper()
+	var pod *corev1.Pod
+	expectEventually(t, late, "pod "+name+" to "+what, func(ctx context.Context) (err error) {
+		if pod, err = k.kube.CoreV1().Pods(k.name).Get(ctx, name, metav1.GetOptions{}); err == nil && !check(pod) {
+			err = fmt.Errorf("its status is %+v", pod.Status)
+		}
+		return err
+	})
+	return pod
 }
 
 func (k *containers) expectPhase(t *testing.T, name string, phase corev1.PodPhase) {

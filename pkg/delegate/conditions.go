@@ -25,7 +25,7 @@ var mirrored = map[corev1.PodConditionType]bool{
 const reasonReadinessGates = "ReadinessGatesNotReady"
 
 // conditions puts the delegate's among the source's, whose order stays.
-func conditions(source, delegate *corev1.Pod, o StatusOptions) []corev1.PodCondition {
+func conditions(source, delegate *corev1.Pod, g generations, o StatusOptions) []corev1.PodCondition {
 	var want []corev1.PodCondition
 	for i := range source.Status.Conditions {
 		old := &source.Status.Conditions[i]
@@ -34,27 +34,27 @@ func conditions(source, delegate *corev1.Pod, o StatusOptions) []corev1.PodCondi
 		case !mirrored[old.Type]:
 			want = append(want, *old)
 		case got != nil:
-			want = append(want, condition(got, old, source, delegate, o))
+			want = append(want, condition(got, old, source, g, o))
 		case old.Type == corev1.DisruptionTarget: // the source cluster disrupts the pod: it evicts, or drains the target
 			want = append(want, *old)
 		}
 	}
 	for i := range delegate.Status.Conditions {
 		if got := &delegate.Status.Conditions[i]; mirrored[got.Type] && find(want, got.Type) == nil {
-			want = append(want, condition(got, &corev1.PodCondition{}, source, delegate, o))
+			want = append(want, condition(got, &corev1.PodCondition{}, source, g, o))
 		}
 	}
 	return want
 }
 
-func condition(got, old *corev1.PodCondition, source, delegate *corev1.Pod, o StatusOptions) corev1.PodCondition {
+func condition(got, old *corev1.PodCondition, source *corev1.Pod, g generations, o StatusOptions) corev1.PodCondition {
 	want := corev1.PodCondition{
 		Type:               got.Type,
 		Status:             conditionStatus(got.Status),
 		Reason:             word(got.Reason),
 		Message:            line(got.Message),
 		LastTransitionTime: got.LastTransitionTime,
-		ObservedGeneration: observed(got.ObservedGeneration, source, delegate, old.ObservedGeneration),
+		ObservedGeneration: g.observed(got.ObservedGeneration, old.ObservedGeneration),
 	}
 	switch {
 	case got.Type == corev1.DisruptionTarget:
@@ -72,8 +72,8 @@ func conditionStatus(got corev1.ConditionStatus) corev1.ConditionStatus {
 	return corev1.ConditionUnknown
 }
 
-// gated adds the source's readiness gates to a Ready condition, as the kubelet of the source would. The moment at which
-// such a pod became ready is then the source's to tell.
+// gated adds the source's readiness gates to a Ready condition, as a kubelet of the source would, and in its words. The
+// moment at which such a pod became ready is then the source's to tell.
 func gated(ready corev1.PodCondition, old *corev1.PodCondition, source *corev1.Pod, now metav1.Time) corev1.PodCondition {
 	if unmet := unmetGates(source); ready.Status == corev1.ConditionTrue && len(unmet) > 0 {
 		ready.Status, ready.Reason, ready.Message = corev1.ConditionFalse, reasonReadinessGates, strings.Join(unmet, ", ")
@@ -88,8 +88,11 @@ func gated(ready corev1.PodCondition, old *corev1.PodCondition, source *corev1.P
 func unmetGates(source *corev1.Pod) []string {
 	var unmet []string
 	for _, gate := range source.Spec.ReadinessGates {
-		if c := find(source.Status.Conditions, gate.ConditionType); c == nil || c.Status != corev1.ConditionTrue {
-			unmet = append(unmet, fmt.Sprintf("readiness gate %q is not True", gate.ConditionType))
+		switch c := find(source.Status.Conditions, gate.ConditionType); {
+		case c == nil:
+			unmet = append(unmet, fmt.Sprintf("corresponding condition of pod readiness gate %q does not exist.", gate.ConditionType))
+		case c.Status != corev1.ConditionTrue:
+			unmet = append(unmet, fmt.Sprintf("the status of pod readiness gate %q is not \"True\", but %v", gate.ConditionType, c.Status))
 		}
 	}
 	return unmet

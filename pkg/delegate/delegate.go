@@ -25,15 +25,10 @@ type Options struct {
 // before and after the source pod is bound. A pod that must not leave gives a *RefusedError that lists every reason.
 func New(pod *corev1.Pod, o Options) (*corev1.Pod, error) {
 	d := &corev1.Pod{
-		ObjectMeta: metav1.ObjectMeta{
-			Name:        Name(pod, o.SourceCluster),
-			Namespace:   Namespace(o.Target.Namespaces, pod.Namespace),
-			Labels:      delegateLabels(pod, o.SourceCluster),
-			Annotations: delegateAnnotations(pod),
-		},
-		Spec: *pod.Spec.DeepCopy(),
+		ObjectMeta: metav1.ObjectMeta{Name: Name(pod, o.SourceCluster), Namespace: Namespace(o.Target.Namespaces, pod.Namespace)},
+		Spec:       *pod.Spec.DeepCopy(),
 	}
-	d.Labels[v1alpha1.LabelTarget] = o.TargetName // two Targets may be of one cluster, and must not take each other's for theirs
+	describe(d, pod, o)
 	reasons := append(forbidden(pod), constrain(&d.Spec, o)...)
 	if len(reasons) > 0 {
 		return nil, &RefusedError{Reasons: reasons}
@@ -43,6 +38,7 @@ func New(pod *corev1.Pod, o Options) (*corev1.Pod, error) {
 	keepHostname(&d.Spec, pod)
 	resolveDownward(d, pod)
 	renameReferences(&d.Spec, o.SourceCluster, pod.Namespace)
+	recordOf(pod, d).write(d)
 	return d, nil
 }
 

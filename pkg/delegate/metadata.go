@@ -42,6 +42,12 @@ func labelKey(key string) string {
 	return key
 }
 
+// describe gives a delegate the labels and annotations of its source, and those by which it is known.
+func describe(d, source *corev1.Pod, o Options) {
+	d.Labels, d.Annotations = delegateLabels(source, o.SourceCluster), delegateAnnotations(source)
+	d.Labels[v1alpha1.LabelTarget] = o.TargetName // two Targets may be of one cluster, and must not take each other's for theirs
+}
+
 func delegateLabels(source *corev1.Pod, sourceCluster string) map[string]string {
 	labels := make(map[string]string, len(source.Labels)+4)
 	for key, value := range source.Labels {

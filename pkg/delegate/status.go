@@ -38,13 +38,14 @@ func Status(source, delegate *corev1.Pod, o StatusOptions) corev1.PodStatus {
 	want.InitContainerStatuses = containerStatuses(got.InitContainerStatuses, isContainer(source.Spec.InitContainers), names)
 	want.ContainerStatuses = containerStatuses(got.ContainerStatuses, isContainer(source.Spec.Containers), names)
 	want.EphemeralContainerStatuses = containerStatuses(got.EphemeralContainerStatuses, isEphemeral(source), names)
-	want.Conditions = conditions(source, delegate, o)
+	g := generationsOf(source, delegate)
+	want.Conditions = conditions(source, delegate, g, o)
 	want.PodIP, want.PodIPs = podIPs(got.PodIPs, o.Network)
 	want.Resize = resize(got.Resize)
 	want.AllocatedResources = names.known(got.AllocatedResources)
 	want.Resources = names.knownRequirements(got.Resources)
 	notAhead(&want, &source.Status, o.Now)
-	want.ObservedGeneration = observed(got.ObservedGeneration, source, delegate, want.ObservedGeneration)
+	want.ObservedGeneration = g.observed(got.ObservedGeneration, want.ObservedGeneration)
 	return want
 }
 
@@ -78,11 +79,21 @@ func resize(got corev1.PodResizeStatus) corev1.PodResizeStatus {
 	}
 }
 
-// observed translates a generation: the delegate's counts from its own creation. Where it cannot be translated the old
-// one stays, as the API server keeps it too, so that an absent one is no difference.
-func observed(got int64, source, delegate *corev1.Pod, old int64) int64 {
-	if got != 0 && got == delegate.Generation {
-		return source.Generation
+// generations of a source pod and its delegate, which count from their own creations.
+type generations struct {
+	source, delegate int64
+	current          bool // the delegate's latest spec is the source's latest
+}
+
+func generationsOf(source, delegate *corev1.Pod) generations {
+	return generations{source: source.Generation, delegate: delegate.Generation, current: isCurrent(source, delegate)}
+}
+
+// observed translates what a kubelet has observed. Where that cannot be done the old one stays, as the API server keeps it
+// too, so that an absent one is no difference.
+func (g generations) observed(got, old int64) int64 {
+	if got != 0 && got == g.delegate && g.current {
+		return g.source
 	}
 	return old
 }

@@ -187,7 +187,7 @@ func TestReadinessGatesAreOpenedInTheSource(t *testing.T) {
 	closed := delegate.Status(source, runningDelegate(t), isolated)
 	require.Len(t, closed.Conditions, 2)
 	assert.Equal(t, corev1.PodCondition{Type: corev1.PodReady, Status: corev1.ConditionFalse, Reason: "ReadinessGatesNotReady",
-		Message: `readiness gate "lb.example.com/registered" is not True`, LastTransitionTime: t1, ObservedGeneration: 1}, closed.Conditions[1])
+		Message: `corresponding condition of pod readiness gate "lb.example.com/registered" does not exist.`, LastTransitionTime: t1, ObservedGeneration: 1}, closed.Conditions[1])
 
 	source.Status = closed
 	later := delegate.StatusOptions{Now: metav1.NewTime(t1.Add(time.Hour))}

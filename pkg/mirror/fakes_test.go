@@ -196,7 +196,8 @@ func sourcePod() *corev1.Pod {
 func delegatePod() *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web-x", UID: "remote-1", Labels: map[string]string{
-			v1alpha1.LabelSourceCluster: "here", v1alpha1.LabelSourceNamespace: "shop", v1alpha1.LabelSourceName: "web", v1alpha1.LabelSourceUID: "uid-1"}},
+			v1alpha1.LabelSourceCluster: "here", v1alpha1.LabelSourceNamespace: "shop", v1alpha1.LabelSourceName: "web", v1alpha1.LabelSourceUID: "uid-1",
+			v1alpha1.LabelTarget: "cloud"}},
 		Spec: corev1.PodSpec{NodeName: "node-1", Containers: []corev1.Container{{Name: "main"}}},
 		Status: corev1.PodStatus{Phase: corev1.PodRunning, StartTime: &metav1.Time{Time: time.Date(2026, 5, 1, 11, 0, 0, 0, time.UTC)},
 			ContainerStatuses: []corev1.ContainerStatus{{Name: "main", Ready: true, State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{}}}}},

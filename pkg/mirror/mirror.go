@@ -1,6 +1,6 @@
 // Package mirror keeps a source pod and its delegate telling the same story. Changes of elected pods in the source and of
-// delegates in the targets come in; out go the delegate's status to the source pod, the source pod's deletion to the
-// delegate, the end of the source pod once its delegate is gone, and the collection of delegates whose source is gone.
+// delegates in the targets come in; out go the delegate's status to the source pod, the source pod's changes and its deletion
+// to the delegate, the end of the source pod once its delegate is gone, and the collection of delegates whose source is gone.
 //
 // It remembers nothing that matters: after a restart it finds delegates by the UID they carry and goes on.
 package mirror
@@ -75,6 +75,7 @@ type Mirror struct {
 	strays   map[types.UID]*corev1.Pod // pods that are on a virtual node by mistake and are being deleted
 	orphans  map[types.UID]time.Time   // delegates without source, by their own UID: since when
 	asked    map[types.UID]int64       // the grace with which each pod, source or delegate, was asked to end
+	sent     map[sending]attempt       // the last change of each kind that was sent to a delegate
 }
 
 // patch is one status write: what was written over which version, and when.
@@ -106,6 +107,7 @@ func New(o Options) (*Mirror, error) {
 		strays:   map[types.UID]*corev1.Pod{},
 		asked:    map[types.UID]int64{},
 		orphans:  map[types.UID]time.Time{},
+		sent:     map[sending]attempt{},
 	}
 	if err := m.pods.SetTransform(trim); err != nil {
 		return nil, fmt.Errorf("preparing the watch of elected pods: %w", err)
@@ -249,6 +251,9 @@ func (m *Mirror) delegateDeleted(t *target.Target, delegate *corev1.Pod) {
 	delete(m.followed, uid)
 	delete(m.asked, delegate.UID)
 	delete(m.orphans, delegate.UID)
+	for _, what := range subresources {
+		delete(m.sent, sending{delegate.UID, what})
+	}
 	m.mu.Unlock()
 	if followed {
 		m.Follow.Release(context.Background(), t, delegate.Namespace, uid) // schedules; it calls nobody

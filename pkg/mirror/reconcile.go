@@ -54,7 +54,10 @@ func (m *Mirror) apply(ctx context.Context, p pair, do action) (time.Duration, e
 		if ended(p.delegate) && p.source.DeletionTimestamp == nil {
 			m.Outcomes.DelegateEnded(p.target, p.source.UID)
 		}
-		return 0, m.mirrorStatus(ctx, p)
+		if err := m.mirrorStatus(ctx, p); err != nil || ended(p.delegate) {
+			return 0, err
+		}
+		return m.sendChanges(ctx, p)
 	case deleteDelegate:
 		return 0, m.deleteDelegate(ctx, p)
 	case collect:

@@ -4,6 +4,16 @@ package mirror
 const (
 	messageLost = "target %s deleted the delegate of this pod, or lost it; nobody here asked for that. Its controller makes a new pod; " +
 		"a pod without one has to be created again"
-	actionMirror       = "Mirroring"
-	reasonFollowFailed = "FollowFailed"
+	messageChangeRefused = "target %s refused a change of this pod's %s, which is tried again: %v"
+	messageRightMissing  = "target %s refused a change of this pod's %s, which is tried again: %v. To allow it, apply deploy/target-rbac there"
+	messageNotSent       = "not sent to target %s: %s"
+
+	actionMirror        = "Mirroring"
+	reasonFollowFailed  = "FollowFailed"
+	reasonChangeRefused = "ChangeRefused"
 )
+
+// partOf a pod is what a subresource changes, in words.
+var partOf = map[string]string{
+	changePod: "metadata or spec", changeResize: "resources", changeEphemeral: "ephemeral containers",
+}

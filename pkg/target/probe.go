@@ -67,7 +67,8 @@ func (t *Target) setHealth(ctx context.Context, next Health) {
 	if next.Version == "" {
 		next.Version = old.Version
 	}
-	changed := old.Reachable != next.Reachable || old.Reason != next.Reason || old.Rights.Message() != next.Rights.Message()
+	changed := old.Reachable != next.Reachable || old.Reason != next.Reason || old.Rights.Message() != next.Rights.Message() ||
+		old.Rights.Note() != next.Rights.Note()
 	if changed {
 		next.Since = time.Now()
 		ctrllog.FromContext(ctx).Info("health changed", "target", t.name, "reason", next.Reason, "message", next.Message)

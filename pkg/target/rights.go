@@ -15,7 +15,10 @@ import (
 )
 
 // Rights is what the user of a kubeconfig lacks.
-type Rights struct{ Missing []string }
+type Rights struct {
+	Missing []string // without these no pod can run there
+	Lacking []string // without these some things do not work, and pods run all the same
+}
 
 // Message says what is missing and what to do; "" when nothing is.
 func (r *Rights) Message() string {
@@ -24,6 +27,14 @@ func (r *Rights) Message() string {
 	}
 	return "the kubeconfig's user may not " + strings.Join(r.Missing, ", ") +
 		": apply deploy/target-rbac in the target, or choose another capacity.from"
+}
+
+// Note says what does not work for want of rights, although pods run there; "" when nothing.
+func (r *Rights) Note() string {
+	if r == nil || len(r.Lacking) == 0 {
+		return ""
+	}
+	return "; what needs the right to " + strings.Join(r.Lacking, ", ") + " does not work: apply deploy/target-rbac in the target"
 }
 
 // right is one thing that Spillway does in a target.
@@ -43,10 +54,7 @@ func (r right) String() string {
 // requiredRights are those without which no pod can run there. Rights that only some pods need (ConfigMaps, Secrets,
 // exec) are left to the moment of their use, whose error names them.
 func requiredRights(spec *v1alpha1.TargetSpec) []right {
-	namespace := ""
-	if spec.Namespaces.Mapping == v1alpha1.MappingFixed {
-		namespace = spec.Namespaces.Name
-	}
+	namespace := delegateNamespace(spec)
 	watchNamespace := namespace
 	if spec.Capacity.From == v1alpha1.CapacityNodes {
 		watchNamespace = ""
@@ -68,24 +76,57 @@ func requiredRights(spec *v1alpha1.TargetSpec) []right {
 	return rights
 }
 
+// usefulRights are those by which changes reach a running delegate, and its events are seen. Older targets may not have
+// granted them: pods run without.
+func usefulRights(spec *v1alpha1.TargetSpec) []right {
+	namespace := delegateNamespace(spec)
+	return []right{
+		{"patch", "pods", "", namespace},
+		{"patch", "pods", "resize", namespace},
+		{"patch", "pods", "ephemeralcontainers", namespace},
+		{"list", "events", "", namespace},
+		{"watch", "events", "", namespace},
+	}
+}
+
+// delegateNamespace is the only one that delegates go to; "" when there may be several.
+func delegateNamespace(spec *v1alpha1.TargetSpec) string {
+	if spec.Namespaces.Mapping == v1alpha1.MappingFixed {
+		return spec.Namespaces.Name
+	}
+	return ""
+}
+
 // askRights asks the target for each right; nil when it could not be asked.
 func (t *Target) askRights(ctx context.Context) *Rights {
-	rights := &Rights{}
-	for _, r := range requiredRights(t.Spec()) {
+	missing, err := t.lacking(ctx, requiredRights(t.Spec()))
+	var lacking []string
+	if err == nil {
+		lacking, err = t.lacking(ctx, usefulRights(t.Spec()))
+	}
+	if err != nil {
+		ctrllog.FromContext(ctx).Error(err, "asking for rights failed", "target", t.name)
+		return t.Health().Rights
+	}
+	return &Rights{Missing: missing, Lacking: lacking}
+}
+
+func (t *Target) lacking(ctx context.Context, rights []right) ([]string, error) {
+	var lacking []string
+	for _, r := range rights {
 		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
 			ResourceAttributes: &authorizationv1.ResourceAttributes{
 				Verb: r.verb, Resource: r.resource, Subresource: r.subresource, Namespace: r.namespace},
 		}}
 		answer, err := t.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
 		if err != nil {
-			ctrllog.FromContext(ctx).Error(err, "asking for rights failed", "target", t.name)
-			return t.Health().Rights
+			return nil, err
 		}
 		if !answer.Status.Allowed {
-			rights.Missing = append(rights.Missing, r.String())
+			lacking = append(lacking, r.String())
 		}
 	}
-	return rights
+	return lacking, nil
 }
 
 func parseVersion(body []byte) string {

@@ -92,7 +92,7 @@ func authorized(f facts) metav1.Condition {
 	case len(f.health.Rights.Missing) > 0:
 		return condition(v1alpha1.ConditionAuthorized, false, ReasonMissingRights, f.health.Rights.Message())
 	}
-	return condition(v1alpha1.ConditionAuthorized, true, ReasonAuthorized, "the kubeconfig's user may do all that is needed")
+	return condition(v1alpha1.ConditionAuthorized, true, ReasonAuthorized, "the kubeconfig's user may do all that is needed"+f.health.Rights.Note())
 }
 
 func capacityKnown(f facts) metav1.Condition {

@@ -40,6 +40,9 @@ const (
 	LabelSourceName = "spillway.dev/source-name"
 	// LabelSourceUID is the source pod's UID: the identity of a delegate.
 	LabelSourceUID = "spillway.dev/source-uid"
+	// AnnotationSent on a delegate is a record of what was last sent to it, by which the source's changes are told from the
+	// target's own.
+	AnnotationSent = "spillway.dev/sent"
 )
 
 // What Spillway writes on virtual nodes.
