@@ -148,7 +148,7 @@ type alike struct {
 // misfit dry-runs the delegate, as it would be, on the target's nodes.
 func (p *Plugin) misfit(ctx context.Context, c *cycle, r *room, pod *corev1.Pod, found *place) string {
 	fit, err := r.dryrun.FitAlike(ctx, alike{c.shape, r.target.Object().Generation},
-		func() (*corev1.Pod, error) { return p.delegateFor(pod, r.target) })
+		func() (*corev1.Pod, error) { return delegate.Draft(pod, p.delegateOptions(r.target)) })
 	switch {
 	case err == nil:
 		found.node, found.FreeShare = fit.Node, fit.FreeShare
@@ -163,6 +163,6 @@ func (p *Plugin) misfit(ctx context.Context, c *cycle, r *room, pod *corev1.Pod,
 	return fmt.Sprintf("its dry run failed: %v", err)
 }
 
-func (p *Plugin) delegateFor(pod *corev1.Pod, t *target.Target) (*corev1.Pod, error) {
-	return delegate.New(pod, delegate.Options{SourceCluster: p.SourceCluster, TargetName: t.Name(), Target: t.Spec()})
+func (p *Plugin) delegateOptions(t *target.Target) delegate.Options {
+	return delegate.Options{SourceCluster: p.SourceCluster, TargetName: t.Name(), Target: t.Spec()}
 }

@@ -8,6 +8,7 @@ import (
 	corev1helpers "k8s.io/component-helpers/scheduling/corev1"
 	fwk "k8s.io/kube-scheduler/framework"
 
+	"github.com/spillway-dev/spillway/pkg/delegate"
 	"github.com/spillway-dev/spillway/pkg/placement"
 	"github.com/spillway-dev/spillway/scheduler-plugin/dryrun"
 	"github.com/spillway-dev/spillway/scheduler-plugin/groups"
@@ -41,7 +42,7 @@ func (p *Plugin) findSeats(ctx context.Context, g *grouped, r *room, found *plac
 	var delegates []*corev1.Pod
 	for i, member := range g.members {
 		reason := p.memberRefused(member, r, found)
-		made, err := p.delegateFor(member, r.target)
+		made, err := delegate.Draft(member, p.delegateOptions(r.target))
 		if reason == "" && err != nil {
 			reason = err.Error()
 		}

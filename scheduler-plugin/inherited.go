@@ -79,7 +79,7 @@ func (p *Plugin) mayHaveGone(pod *corev1.Pod, policy *placement.Policy, t *v1alp
 	if p.namespaceNotFor(&t.Spec, pod.Namespace) != "" {
 		return false
 	}
-	if _, err := delegate.New(pod, delegate.Options{SourceCluster: p.SourceCluster, TargetName: t.Name, Target: &t.Spec}); err != nil {
+	if _, err := delegate.Draft(pod, delegate.Options{SourceCluster: p.SourceCluster, TargetName: t.Name, Target: &t.Spec}); err != nil {
 		return false
 	}
 	for _, info := range nodes {

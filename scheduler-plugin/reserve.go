@@ -75,7 +75,7 @@ func (p *Plugin) prepare(c *cycle, t *target.Target, pod *corev1.Pod, found *pla
 	if reason, usable := t.Usable(); !usable { // any more
 		return errors.New(reason)
 	}
-	found.delegate, err = p.delegateFor(pod, t) // which fails if the Target has changed since Filter
+	found.delegate, err = delegate.New(pod, p.delegateOptions(t)) // which fails if the Target has changed since Filter
 	return err
 }
 

@@ -24,6 +24,16 @@ type Options struct {
 // New makes the delegate of a source pod, which it does not change. The same pod and options give the same delegate,
 // before and after the source pod is bound. A pod that must not leave gives a *RefusedError that lists every reason.
 func New(pod *corev1.Pod, o Options) (*corev1.Pod, error) {
+	d, err := Draft(pod, o)
+	if err != nil {
+		return nil, err
+	}
+	recordOf(pod, d).write(d)
+	return d, nil
+}
+
+// Draft is the delegate without the record of what is sent: enough to try where it fits, which is done far more often.
+func Draft(pod *corev1.Pod, o Options) (*corev1.Pod, error) {
 	d := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: Name(pod, o.SourceCluster), Namespace: Namespace(o.Target.Namespaces, pod.Namespace)},
 		Spec:       *pod.Spec.DeepCopy(),
@@ -38,7 +48,6 @@ func New(pod *corev1.Pod, o Options) (*corev1.Pod, error) {
 	keepHostname(&d.Spec, pod)
 	resolveDownward(d, pod)
 	renameReferences(&d.Spec, o.SourceCluster, pod.Namespace)
-	recordOf(pod, d).write(d)
 	return d, nil
 }
 
