@@ -27,6 +27,8 @@ type binary struct {
 	neededBy string
 	// static ones run in containers.
 	static bool
+	// test ones are a package's tests.
+	test bool
 }
 
 var binaries = []binary{
@@ -40,6 +42,8 @@ var binaries = []binary{
 	{name: kubeProxy, module: "kubernetes", pkg: "k8s.io/kubernetes/cmd/kube-proxy", neededBy: RuntimeContainerd},
 	{name: agnhost, module: "kubernetes", pkg: "k8s.io/kubernetes/test/images/agnhost", neededBy: RuntimeContainerd, static: true},
 	{name: pause, module: "pause", pkg: ".", neededBy: RuntimeContainerd, static: true},
+	{name: suiteTest, module: "kubernetes", pkg: "k8s.io/kubernetes/test/e2e", neededBy: bySuite, test: true},
+	{name: suiteRunner, module: "kubernetes", pkg: "github.com/onsi/ginkgo/v2/ginkgo", neededBy: bySuite},
 }
 
 // neededFor tells whether a fleet of this configuration needs b.
@@ -62,10 +66,20 @@ func binDir() (string, error) {
 	return cacheDir("bin", binariesVersion)
 }
 
+// binaries are what the fleet of this configuration needs.
+func (c Config) binaries() (needed []binary) {
+	for _, b := range binaries {
+		if b.neededFor(c) {
+			needed = append(needed, b)
+		}
+	}
+	return needed
+}
+
 // buildBinaries compiles what dir does not have, one after the other: each alone uses all cores, and together they would
 // need more memory than small machines have.
-func buildBinaries(ctx context.Context, dir string, c Config, s *steps) error {
-	todo := missing(dir, c)
+func buildBinaries(ctx context.Context, dir string, needed []binary, s *steps) error {
+	todo := missing(dir, needed)
 	if len(todo) == 0 {
 		return nil
 	}
@@ -81,11 +95,11 @@ func buildBinaries(ctx context.Context, dir string, c Config, s *steps) error {
 		return err
 	}
 	defer unlock()
-	return buildMissing(ctx, dir, c, s)
+	return buildMissing(ctx, dir, needed, s)
 }
 
-func buildMissing(ctx context.Context, dir string, c Config, s *steps) error {
-	todo := missing(dir, c) // another fleet may have built some while we waited for it
+func buildMissing(ctx context.Context, dir string, needed []binary, s *steps) error {
+	todo := missing(dir, needed) // another fleet may have built some while we waited for it
 	if len(todo) > 1 {
 		s.say("Compiling %s of Kubernetes %s, etcd %s and kwok %s into %s.\n"+
 			"All of them take about 10 minutes on two cores; the next fleets find them there.",
@@ -106,7 +120,11 @@ func (b binary) build(ctx context.Context, dir string) error {
 		return err
 	}
 	target := filepath.Join(dir, b.name)
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags="+b.linkFlags(), "-o", target+".new", b.pkg)
+	command := []string{"build"}
+	if b.test {
+		command = []string{"test", "-c", "-vet=off"}
+	}
+	cmd := exec.CommandContext(ctx, "go", append(command, "-trimpath", "-ldflags="+b.linkFlags(), "-o", target+".new", b.pkg)...)
 	cmd.Dir = source
 	cmd.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=-mod=mod") // Neither is the caller's: this is not their module.
 	if b.static {
@@ -180,9 +198,9 @@ func lock(ctx context.Context, file string, s *steps) (unlock func(), err error)
 	return func() { _ = f.Close() }, nil // Closing the file gives the lock back.
 }
 
-func missing(dir string, c Config) (todo []binary) {
-	for _, b := range binaries {
-		if b.neededFor(c) && !exists(filepath.Join(dir, b.name)) {
+func missing(dir string, needed []binary) (todo []binary) {
+	for _, b := range needed {
+		if !exists(filepath.Join(dir, b.name)) {
 			todo = append(todo, b)
 		}
 	}

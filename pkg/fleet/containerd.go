@@ -153,6 +153,9 @@ func (n *containerdNode) importImages(ctx context.Context) error {
 
 // label gives the node the labels of its group. The kubelet may not set all of them itself.
 func (n *containerdNode) label(ctx context.Context, client kubernetes.Interface) error {
+	if len(n.Nodes[0].Labels) == 0 {
+		return nil // A patch with none would take the kubelet's away, and it never puts its hostname back.
+	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"labels": n.Nodes[0].Labels}})
 	if err != nil {
 		return err

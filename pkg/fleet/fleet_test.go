@@ -156,7 +156,7 @@ func TestBinariesNeedGoOnlyWhenOneIsMissing(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("PATH", dir)
 
-	err := buildBinaries(t.Context(), dir, Default().withRuntime(RuntimeKwok), newSteps(&bytes.Buffer{}))
+	err := buildBinaries(t.Context(), dir, Default().withRuntime(RuntimeKwok).binaries(), newSteps(&bytes.Buffer{}))
 	require.ErrorContains(t, err, "needs Go 1.26 or later")
 	require.ErrorContains(t, err, "SPILLWAY_BIN_DIR")
 	require.ErrorContains(t, err, "kube-apiserver")
@@ -164,7 +164,7 @@ func TestBinariesNeedGoOnlyWhenOneIsMissing(t *testing.T) {
 	for _, b := range binaries {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, b.name), nil, 0o700))
 	}
-	assert.NoError(t, buildBinaries(t.Context(), dir, Default().withRuntime(RuntimeKwok), newSteps(&bytes.Buffer{})))
+	assert.NoError(t, buildBinaries(t.Context(), dir, Default().withRuntime(RuntimeKwok).binaries(), newSteps(&bytes.Buffer{})))
 }
 
 func TestModulesHaveTheVersionsThatWeName(t *testing.T) {

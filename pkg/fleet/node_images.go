@@ -12,7 +12,11 @@ import (
 	"github.com/spillway-dev/spillway/pkg/fleet/images"
 )
 
-const testImages = "registry.k8s.io/e2e-test-images/"
+const (
+	testImages = "registry.k8s.io/e2e-test-images/"
+	// imagesVersion is another whenever what images hold is: archives of an earlier one are not taken then.
+	imagesVersion = "_images-2"
+)
 
 // The images of a real node, under the names that Kubernetes' own tests, and manuals, use.
 var (
@@ -33,6 +37,13 @@ const (
 		"group-defined-in-image:x:50000:user-defined-in-image\nnogroup:x:65534:\n"
 )
 
+// Stand-ins for two programs of the real agnhost: Kubernetes' tests give curl nothing but an address, and bash scripts that
+// any shell runs.
+const (
+	curl = "#!/bin/sh\nexec wget -q -O - \"$1\"\n"
+	bash = "#!/bin/sh\nexec sh \"$@\"\n"
+)
+
 // writeImages makes the archives of all images that are not there, out of binaries and of this machine's busybox.
 func writeImages(bin string, s *steps) error {
 	files, err := imageFiles(bin)
@@ -43,12 +54,13 @@ func writeImages(bin string, s *steps) error {
 		return nil
 	}
 	return s.do("writing container images", func() error {
-		all, err := nodeImages(bin)
+		dir := filepath.Dir(files[0])
+		all, err := nodeImages(bin, dir)
 		if err != nil {
 			return err
 		}
 		for name, image := range all {
-			if err := writeImage(imageFile(filepath.Dir(files[0]), name), image); err != nil {
+			if err := writeImage(imageFile(dir, name), image); err != nil {
 				return err
 			}
 		}
@@ -58,7 +70,7 @@ func writeImages(bin string, s *steps) error {
 
 // imageFiles are the archives of all images, in a folder for each version of the binaries.
 func imageFiles(bin string) ([]string, error) {
-	dir, err := cacheDir("images", filepath.Base(bin))
+	dir, err := cacheDir("images", filepath.Base(bin)+imagesVersion)
 	if err != nil {
 		return nil, err
 	}
@@ -78,9 +90,6 @@ func firstMissing(files []string) string {
 
 // writeImage writes under another name first, so that half an archive is never taken for one.
 func writeImage(file string, image images.Image) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return fmt.Errorf("making the folder of images: %w", err)
-	}
 	draft, err := os.CreateTemp(filepath.Dir(file), "*.new")
 	if err != nil {
 		return fmt.Errorf("writing an image: %w", err)
@@ -96,7 +105,18 @@ func writeImage(file string, image images.Image) error {
 	return os.Rename(draft.Name(), file)
 }
 
-func nodeImages(bin string) (map[string]images.Image, error) {
+// nodeImages describes the images; what has to be made for them is put into dir.
+func nodeImages(bin, dir string) (map[string]images.Image, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("making the folder of images: %w", err)
+	}
+	ca, err := newAuthority(dir, "localhost-ca")
+	if err != nil {
+		return nil, err
+	}
+	if err := ca.server("localhost"); err != nil {
+		return nil, err
+	}
 	box := findProgram(busybox)
 	applets, err := exec.Command(box, "--list").Output()
 	if err != nil {
@@ -106,6 +126,9 @@ func nodeImages(bin string) (map[string]images.Image, error) {
 	host := slices.Concat(system, []images.File{
 		{Path: agnhost, From: filepath.Join(bin, agnhost)},
 		{Path: "agnhost-2", Link: "/agnhost"}, // what tests of entrypoints start instead
+		{Path: "bin/curl", Text: curl}, {Path: "bin/bash", Text: bash},
+		{Path: "localhost.crt", From: filepath.Join(dir, "localhost.crt")}, // with which agnhost serves HTTPS
+		{Path: "localhost.key", From: filepath.Join(dir, "localhost.key")},
 		{Path: "uploads", Dir: true, Mode: 0o777},
 	})
 	arch := runtime.GOARCH

@@ -13,9 +13,14 @@ import (
 	"strings"
 )
 
-// watches are how many times the processes of three clusters, two of them with real nodes, watch files. Without them
-// containerd serves no kubelet, and everything else logs errors.
-const watches = 55
+// How many times a control plane's processes, and a real node's, watch files. Without them containerd serves no kubelet, and
+// everything else logs errors.
+const (
+	watchesOfControlPlane = 13
+	watchesOfNode         = 8
+	// usualWatches are those of a source and two targets with real nodes.
+	usualWatches = 3*watchesOfControlPlane + 2*watchesOfNode
+)
 
 // requirement is something of this machine that a real node needs, and the Debian package that has it.
 type requirement struct {
@@ -38,7 +43,7 @@ func requirements() []requirement {
 
 // requireContainerd checks that real nodes can run here, and offers to install what they lack.
 func (u *up) requireContainerd(ctx context.Context) error {
-	if err := errors.Join(refuseContainerd(runtime.GOOS, os.Geteuid(), u.Dir), checkWatches()); err != nil {
+	if err := errors.Join(refuseContainerd(runtime.GOOS, os.Geteuid(), u.Dir), checkWatches(u.Config.watches())); err != nil {
 		return err
 	}
 	packages := missingPackages(requirements())
@@ -56,9 +61,9 @@ func (u *up) requireContainerd(ctx context.Context) error {
 	return u.steps.do("installing "+list, func() error { return installPackages(ctx, packages) })
 }
 
-// CheckContainerd says why no fleet in dir could have nodes of RuntimeContainerd; nil when it can.
+// CheckContainerd says why a fleet of usual size in dir could not have nodes of RuntimeContainerd; nil when it can.
 func CheckContainerd(dir string) error {
-	if err := errors.Join(refuseContainerd(runtime.GOOS, os.Geteuid(), dir), checkWatches()); err != nil {
+	if err := errors.Join(refuseContainerd(runtime.GOOS, os.Geteuid(), dir), checkWatches(usualWatches)); err != nil {
 		return err
 	}
 	if packages := missingPackages(requirements()); len(packages) > 0 {
@@ -98,12 +103,17 @@ func refuseContainerd(system string, user int, fleetDir string) error {
 	return nil
 }
 
-func checkWatches() error {
-	if canWatch(watches) {
+func checkWatches(times int) error {
+	if canWatch(times) {
 		return nil
 	}
 	return errors.New("real nodes watch files more often than this machine lets one user, beside what else runs: " +
 		"sysctl fs.inotify.max_user_instances=512")
+}
+
+func (c Config) watches() int {
+	real := c.names(func(c Cluster) bool { return c.Runtime == RuntimeContainerd && len(c.Nodes) > 0 })
+	return watchesOfControlPlane*len(c.Clusters) + watchesOfNode*len(real)
 }
 
 func missingPackages(all []requirement) []string {

@@ -44,7 +44,7 @@ func TestBinariesAreThoseThatTheRuntimesNeed(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := names(missing(t.TempDir(), Default().withRuntime(test.runtime)))
+			got := names(missing(t.TempDir(), Default().withRuntime(test.runtime).binaries()))
 
 			assert.Subset(t, got, test.want)
 			for _, name := range test.wantMissing {
@@ -188,4 +188,12 @@ func TestGPUsAreOnlySimulated(t *testing.T) {
 	_, err := Parse([]byte(`clusters: [{name: a, source: true, runtime: containerd, nodes: [{count: 1, cpu: 1, memory: 1Gi, gpu: 1}]}]`))
 
 	assert.ErrorContains(t, err, "clusters[0].nodes[0].gpu: only kwok simulates GPUs")
+}
+
+func TestSmallFleetsNeedFewerWatches(t *testing.T) {
+	real := Cluster{Runtime: RuntimeContainerd, Nodes: []NodeGroup{{Count: 1}}}
+	without := Cluster{Runtime: RuntimeContainerd}
+
+	assert.Equal(t, usualWatches, Config{Clusters: []Cluster{without, real, real}}.watches())
+	assert.Less(t, Config{Clusters: []Cluster{without, real}}.watches(), 36)
 }

@@ -114,7 +114,7 @@ func (u *up) binaries(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := buildBinaries(ctx, dir, u.Config, u.steps); err != nil {
+	if err := buildBinaries(ctx, dir, u.Config.binaries(), u.steps); err != nil {
 		return err
 	}
 	if u.Config.uses(RuntimeContainerd) {
