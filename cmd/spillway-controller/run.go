@@ -159,6 +159,7 @@ func (p *process) wirePods(ctx context.Context, mgr manager.Manager) error {
 		Outcomes: p.plugin,
 		Recorder: mgr.GetEventRecorder("spillway"),
 		Clock:    clock.RealClock{},
+		NodeIP:   p.options.kubeletAddress,
 	}); err != nil {
 		return fmt.Errorf("preparing the mirror: %w", err)
 	}

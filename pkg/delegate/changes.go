@@ -139,7 +139,7 @@ func addedEphemeral(source, delegate *corev1.Pod, o Options) (added []corev1.Eph
 		}
 		made := source.Spec.EphemeralContainers[i].DeepCopy()
 		asContainer := (*corev1.Container)(&made.EphemeralContainerCommon)
-		if reasons := forbiddenEphemeral(asContainer); len(reasons) > 0 {
+		if reasons := forbiddenEphemeral(asContainer, o.Target.PodSecurity); len(reasons) > 0 {
 			refused = append(refused, reasons...)
 			continue
 		}
@@ -155,7 +155,10 @@ func addedEphemeral(source, delegate *corev1.Pod, o Options) (added []corev1.Eph
 
 // forbiddenEphemeral allows tracing, which every debugger needs and kubectl debug asks for: it reaches what the container
 // sees, and that is its own pod.
-func forbiddenEphemeral(c *corev1.Container) []string {
+func forbiddenEphemeral(c *corev1.Container, security v1alpha1.PodSecurity) []string {
+	if security == v1alpha1.PodSecurityPrivileged {
+		return nil
+	}
 	return slices.DeleteFunc(forbiddenContainers([]corev1.Container{*c}), func(reason string) bool {
 		return reason == fmt.Sprintf(reasonCapability, c.Name, "SYS_PTRACE")
 	})

@@ -280,3 +280,16 @@ func TestAGenerationIsTheSourcesOnlyWhileTheDelegateIsWhatTheSourceIs(t *testing
 		})
 	}
 }
+
+func TestATargetThatTrustsItsSourceTakesDebuggersThatWantItsNodes(t *testing.T) {
+	source, sent := sentPair(t)
+	source.Spec.EphemeralContainers = []corev1.EphemeralContainer{ephemeral("debug", adding("SYS_ADMIN"))}
+	options := heata()
+	options.Target.PodSecurity = v1alpha1.PodSecurityPrivileged
+
+	got, err := delegate.ChangesOf(source, sent, options)
+
+	require.NoError(t, err)
+	assert.Empty(t, got.Refused)
+	assert.Contains(t, string(got.Ephemeral), "SYS_ADMIN")
+}

@@ -42,8 +42,13 @@ func IsClusterKey(key string, targetLabels ...map[string]string) bool {
 	})
 }
 
-// split parts a pod's constraints into those on the Target's labels and those on labels of the target's nodes.
+// fieldName is the one field by which a nodeSelectorTerm chooses.
+const fieldName = "metadata.name"
+
+// split parts a pod's constraints into those on the Target's labels, or on its virtual node by name, and those on the
+// target's nodes.
 type split struct {
+	node       string            // the virtual node, as users of the source see it
 	labels     map[string]string // the Target's, and its name
 	clusterKey func(string) bool
 }
@@ -53,7 +58,7 @@ type split struct {
 func splitFor(o Options) split {
 	labels := map[string]string{v1alpha1.LabelTarget: o.TargetName}
 	maps.Copy(labels, o.Target.Labels)
-	return split{labels: labels, clusterKey: func(key string) bool { return IsClusterKey(key, o.Target.Labels) }}
+	return split{node: v1alpha1.VirtualNodeName(o.TargetName), labels: labels, clusterKey: func(key string) bool { return IsClusterKey(key, o.Target.Labels) }}
 }
 
 // constrain leaves in a delegate's spec the constraints for the target's nodes, adds the Target's own, and lists why no
@@ -78,6 +83,9 @@ func constrain(spec *corev1.PodSpec, o Options) []string {
 func (s split) selectNodes(spec *corev1.PodSpec, target map[string]string) []string {
 	var reasons []string
 	for key, value := range spec.NodeSelector {
+		if key == corev1.LabelHostname && value == s.node {
+			delete(spec.NodeSelector, key)
+		}
 		if !s.clusterKey(key) {
 			continue
 		}
@@ -145,15 +153,33 @@ func (s split) requiredTerms(terms []corev1.NodeSelectorTerm) ([]corev1.NodeSele
 
 // nodeTerm returns what of a term is left for the target's nodes; false when the target itself fails the term.
 func (s split) nodeTerm(term corev1.NodeSelectorTerm) (corev1.NodeSelectorTerm, bool) {
-	rest := corev1.NodeSelectorTerm{MatchFields: term.MatchFields}
+	var rest corev1.NodeSelectorTerm
+	for _, field := range term.MatchFields {
+		if !s.namesNode(field, fieldName) {
+			rest.MatchFields = append(rest.MatchFields, field)
+		} else if field.Operator == corev1.NodeSelectorOpNotIn {
+			return rest, false
+		}
+	}
 	for _, expression := range term.MatchExpressions {
-		if !s.clusterKey(expression.Key) {
+		switch {
+		case s.namesNode(expression, corev1.LabelHostname):
+			if expression.Operator == corev1.NodeSelectorOpNotIn {
+				return rest, false
+			}
+		case !s.clusterKey(expression.Key):
 			rest.MatchExpressions = append(rest.MatchExpressions, expression)
-		} else if !matches(expression, s.labels) {
+		case !matches(expression, s.labels):
 			return rest, false
 		}
 	}
 	return rest, true
+}
+
+// namesNode tells whether the virtual node itself is asked for, or excluded: no node of the target has its name, and another
+// name may be one of theirs.
+func (s split) namesNode(r corev1.NodeSelectorRequirement, key string) bool {
+	return r.Key == key && slices.Contains(r.Values, s.node)
 }
 
 func isEmpty(term corev1.NodeSelectorTerm) bool {

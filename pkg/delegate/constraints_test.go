@@ -28,6 +28,10 @@ func term(expressions ...corev1.NodeSelectorRequirement) corev1.NodeSelectorTerm
 	return corev1.NodeSelectorTerm{MatchExpressions: expressions}
 }
 
+func fields(of ...corev1.NodeSelectorRequirement) corev1.NodeSelectorTerm {
+	return corev1.NodeSelectorTerm{MatchFields: of}
+}
+
 func required(terms ...corev1.NodeSelectorTerm) *corev1.Affinity {
 	return &corev1.Affinity{NodeAffinity: &corev1.NodeAffinity{
 		RequiredDuringSchedulingIgnoredDuringExecution: &corev1.NodeSelector{NodeSelectorTerms: terms}}}
@@ -43,7 +47,7 @@ func preferred(terms ...corev1.NodeSelectorTerm) *corev1.Affinity {
 }
 
 func TestNodeAffinityKeepsWhatTheTargetsNodesDecide(t *testing.T) {
-	ssd, named := in("disk", "ssd"), corev1.NodeSelectorTerm{MatchFields: []corev1.NodeSelectorRequirement{in("metadata.name", "n1")}}
+	ssd, named := in("disk", "ssd"), fields(in("metadata.name", "n1"))
 	tests := map[string]struct{ affinity, want *corev1.Affinity }{
 		"a region that fits is decided":                  {required(term(in(region, "uk"))), nil},
 		"what is beside it stays":                        {required(term(in(region, "uk"), ssd)), required(term(ssd))},
@@ -51,6 +55,10 @@ func TestNodeAffinityKeepsWhatTheTargetsNodesDecide(t *testing.T) {
 		"an alternative that fits makes the others idle": {required(term(ssd), term(in(region, "uk"))), nil},
 		"an empty alternative allows nothing":            {required(term(), term(ssd)), required(term(ssd))},
 		"a node's name stays":                            {required(named), required(named)},
+		"the virtual node's name is decided":             {required(fields(in("metadata.name", "spillway-heata", "n1"))), nil},
+		"another virtual node's name stays":              {required(fields(in("metadata.name", "spillway-cloud"))), required(fields(in("metadata.name", "spillway-cloud")))},
+		"the virtual node's hostname is decided":         {required(term(in(corev1.LabelHostname, "spillway-heata"), ssd)), required(term(ssd))},
+		"another host's stays":                           {required(term(in(corev1.LabelHostname, "n1"))), required(term(in(corev1.LabelHostname, "n1")))},
 		"a zone that the Target does not name":           {required(term(in(corev1.LabelTopologyZone, "a"))), required(term(in(corev1.LabelTopologyZone, "a")))},
 		"the kind of machine is the node's":              {required(term(in(corev1.LabelOSStable, "linux"))), required(term(in(corev1.LabelOSStable, "linux")))},
 		"NotIn":                                          {required(term(expression(region, corev1.NodeSelectorOpNotIn, "eu"))), nil},
@@ -83,6 +91,7 @@ func TestNodeAffinityThatNoNodeOfTheTargetMeetsIsRefused(t *testing.T) {
 		"Gt what it is":           expression("tier", corev1.NodeSelectorOpGt, "3"),
 		"Lt what it is":           expression("tier", corev1.NodeSelectorOpLt, "3"),
 		"Gt what is not a number": expression(region, corev1.NodeSelectorOpGt, "3"),
+		"NotIn its virtual node":  expression(corev1.LabelHostname, corev1.NodeSelectorOpNotIn, "spillway-heata"),
 	}
 	for name, requirement := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -95,6 +104,28 @@ func TestNodeAffinityThatNoNodeOfTheTargetMeetsIsRefused(t *testing.T) {
 			assert.True(t, delegate.IsRefused(err))
 		})
 	}
+}
+
+func TestAPodThatExcludesTheVirtualNodeByNameIsRefused(t *testing.T) {
+	source := jobPod()
+	source.Spec.Affinity = required(fields(expression("metadata.name", corev1.NodeSelectorOpNotIn, "spillway-heata")))
+
+	_, err := delegate.New(source, heata())
+
+	assert.True(t, delegate.IsRefused(err))
+}
+
+func TestASelectorOfTheVirtualNodeByItsHostnameIsDecided(t *testing.T) {
+	source := jobPod()
+	source.Spec.NodeSelector = map[string]string{corev1.LabelHostname: "spillway-heata"}
+	of, err := delegate.New(source, heata())
+	require.NoError(t, err)
+	assert.NotContains(t, of.Spec.NodeSelector, corev1.LabelHostname)
+
+	source.Spec.NodeSelector = map[string]string{corev1.LabelHostname: "spillway-cloud"}
+	of, err = delegate.New(source, heata())
+	require.NoError(t, err)
+	assert.Equal(t, "spillway-cloud", of.Spec.NodeSelector[corev1.LabelHostname], "which no node of this target has")
 }
 
 func TestPodTermsNameTheNamespacesOfTheTarget(t *testing.T) {

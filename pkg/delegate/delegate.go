@@ -39,7 +39,7 @@ func Draft(pod *corev1.Pod, o Options) (*corev1.Pod, error) {
 		Spec:       *pod.Spec.DeepCopy(),
 	}
 	describe(d, pod, o)
-	reasons := append(forbidden(pod), constrain(&d.Spec, o)...)
+	reasons := append(forbidden(pod, o.Target.PodSecurity), constrain(&d.Spec, o)...)
 	if len(reasons) > 0 {
 		return nil, &RefusedError{Reasons: reasons}
 	}

@@ -18,6 +18,8 @@ func StatusPatch(source *corev1.Pod, want corev1.PodStatus) ([]byte, bool, error
 	status.scalar("reason", have.Reason == want.Reason, want.Reason == "", want.Reason)
 	status.scalar("message", have.Message == want.Message, want.Message == "", want.Message)
 	status.scalar("resize", have.Resize == want.Resize, want.Resize == "", want.Resize)
+	status.scalar("hostIP", have.HostIP == want.HostIP, want.HostIP == "", want.HostIP)
+	addresses(status, "hostIPs", have.HostIPs, want.HostIPs)
 	status.scalar("podIP", have.PodIP == want.PodIP, want.PodIP == "", want.PodIP)
 	status.scalar("observedGeneration", have.ObservedGeneration == want.ObservedGeneration, want.ObservedGeneration == 0,
 		want.ObservedGeneration)
@@ -25,7 +27,7 @@ func StatusPatch(source *corev1.Pod, want corev1.PodStatus) ([]byte, bool, error
 	status.list("initContainerStatuses", have.InitContainerStatuses, want.InitContainerStatuses)
 	status.list("containerStatuses", have.ContainerStatuses, want.ContainerStatuses)
 	status.list("ephemeralContainerStatuses", have.EphemeralContainerStatuses, want.EphemeralContainerStatuses)
-	status.podIPs(have.PodIPs, want.PodIPs)
+	addresses(status, "podIPs", have.PodIPs, want.PodIPs)
 	status.quantities("allocatedResources", have.AllocatedResources, want.AllocatedResources)
 	status.resources(have.Resources, want.Resources)
 	status.conditions(have.Conditions, want.Conditions)
@@ -66,15 +68,16 @@ func (f fields) list(name string, have, want []corev1.ContainerStatus) {
 	}
 }
 
-func (f fields) podIPs(have, want []corev1.PodIP) {
+// addresses are lists that a patch would merge.
+func addresses[T any](f fields, name string, have, want []T) {
 	if equality.Semantic.DeepEqual(have, want) {
 		return
 	}
-	ips := []any{fields{directive: directiveReplace}}
-	for _, ip := range want {
-		ips = append(ips, ip)
+	items := []any{fields{directive: directiveReplace}}
+	for _, item := range want {
+		items = append(items, item)
 	}
-	f.scalar("podIPs", false, len(want) == 0, ips)
+	f.scalar(name, false, len(want) == 0, items)
 }
 
 func (f fields) quantities(name string, have, want corev1.ResourceList) {

@@ -28,13 +28,17 @@ func IsRefused(err error) bool {
 
 // What is refused of a whole pod.
 const (
-	reasonMirror      = "it is a static pod, which belongs to the kubelet that made it: run it by a Deployment or Job"
-	reasonDaemonSet   = "it belongs to a DaemonSet, whose pods belong to nodes of the source cluster: run it by a Deployment or Job"
+	reasonMirror    = "it is a static pod, which belongs to the kubelet that made it: run it by a Deployment or Job"
+	reasonDaemonSet = "it belongs to a DaemonSet, whose pods belong to nodes of the source cluster: run it by a Deployment or Job"
+	reasonClaims    = "spec.resourceClaims name devices of the source cluster: request the device as an extended resource"
+)
+
+// What is refused of a whole pod where the Target's podSecurity is Baseline.
+const (
 	reasonHostNetwork = "spec.hostNetwork would open the target's node network to it: use container ports"
 	reasonHostPID     = "spec.hostPID would show it every process of the target's node: remove it"
 	reasonHostIPC     = "spec.hostIPC would open the memory of the target's node to it: remove it"
 	reasonHostProcess = "windowsOptions.hostProcess would make it a process of the target's node: remove it"
-	reasonClaims      = "spec.resourceClaims name devices of the source cluster: request the device as an extended resource"
 )
 
 // What is refused of a container or volume: the format takes its name.
@@ -54,30 +58,46 @@ var baselineCapabilities = map[corev1.Capability]bool{
 	"NET_BIND_SERVICE": true, "SETFCAP": true, "SETGID": true, "SETPCAP": true, "SETUID": true, "SYS_CHROOT": true,
 }
 
-// forbidden lists why a pod must not leave, whichever the target.
-func forbidden(pod *corev1.Pod) []string {
-	var reasons []string
-	add := func(refused bool, reason string) {
-		if refused {
-			reasons = append(reasons, reason)
-		}
+// reasons why a pod must not leave.
+type reasons []string
+
+func (r *reasons) add(refused bool, reason string) {
+	if refused {
+		*r = append(*r, reason)
 	}
+}
+
+// forbidden lists why a pod must not leave, whatever the target's nodes are.
+func forbidden(pod *corev1.Pod, security v1alpha1.PodSecurity) []string {
+	var r reasons
 	spec := &pod.Spec
 	_, mirror := pod.Annotations[annotationMirror]
-	add(mirror, reasonMirror)
-	add(ownedByDaemonSet(pod), reasonDaemonSet)
-	add(spec.HostNetwork, reasonHostNetwork)
-	add(spec.HostPID, reasonHostPID)
-	add(spec.HostIPC, reasonHostIPC)
-	add(spec.SecurityContext != nil && isHostProcess(spec.SecurityContext.WindowsOptions), reasonHostProcess)
-	add(len(spec.ResourceClaims) > 0, reasonClaims)
+	r.add(mirror, reasonMirror)
+	r.add(ownedByDaemonSet(pod), reasonDaemonSet)
+	r.add(len(spec.ResourceClaims) > 0, reasonClaims)
 	for i := range spec.Volumes {
 		if reason := forbiddenVolume(&spec.Volumes[i]); reason != "" {
-			add(true, fmt.Sprintf(reason, spec.Volumes[i].Name))
+			r.add(true, fmt.Sprintf(reason, spec.Volumes[i].Name))
 		}
 	}
-	reasons = append(reasons, forbiddenContainers(spec.InitContainers)...)
-	return append(reasons, forbiddenContainers(spec.Containers)...)
+	if security == v1alpha1.PodSecurityPrivileged {
+		return r
+	}
+	return append(r, beyondBaseline(spec)...)
+}
+
+// beyondBaseline lists what would give a pod something of the target's node.
+func beyondBaseline(spec *corev1.PodSpec) []string {
+	var r reasons
+	r.add(spec.HostNetwork, reasonHostNetwork)
+	r.add(spec.HostPID, reasonHostPID)
+	r.add(spec.HostIPC, reasonHostIPC)
+	r.add(spec.SecurityContext != nil && isHostProcess(spec.SecurityContext.WindowsOptions), reasonHostProcess)
+	for i := range spec.Volumes {
+		r.add(spec.Volumes[i].HostPath != nil, fmt.Sprintf(reasonHostPath, spec.Volumes[i].Name))
+	}
+	r = append(r, forbiddenContainers(spec.InitContainers)...)
+	return append(r, forbiddenContainers(spec.Containers)...)
 }
 
 func ownedByDaemonSet(pod *corev1.Pod) bool {
@@ -91,8 +111,6 @@ func isHostProcess(options *corev1.WindowsSecurityContextOptions) bool {
 
 func forbiddenVolume(volume *corev1.Volume) string {
 	switch {
-	case volume.HostPath != nil:
-		return reasonHostPath
 	case volume.PersistentVolumeClaim != nil:
 		return reasonPVC
 	case hasCredential(volume) && !IsInjectedToken(volume):

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/ptr"
 
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/delegate"
 )
 
@@ -74,6 +75,29 @@ func TestWhatMustNotLeaveIsRefusedByName(t *testing.T) {
 			assert.Len(t, refused.Reasons, 1)
 		})
 	}
+}
+
+func TestATargetThatTrustsItsSourceTakesPodsThatWantItsNodes(t *testing.T) {
+	source, options := jobPod(), heata()
+	options.Target.PodSecurity = v1alpha1.PodSecurityPrivileged
+	source.Spec.HostNetwork, source.Spec.HostPID = true, true
+	source.Spec.Containers[0].SecurityContext = &corev1.SecurityContext{
+		Privileged: ptr.To(true), Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"SYS_ADMIN"}},
+	}
+	hostPath := corev1.Volume{Name: "v", VolumeSource: corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: "/tmp"}}}
+	source.Spec.Volumes = append(source.Spec.Volumes, hostPath)
+
+	got, err := delegate.New(source, options)
+
+	require.NoError(t, err)
+	assert.True(t, got.Spec.HostNetwork && got.Spec.HostPID)
+	assert.Equal(t, source.Spec.Containers[0].SecurityContext, got.Spec.Containers[0].SecurityContext)
+	assert.Contains(t, got.Spec.Volumes, hostPath)
+
+	claim := corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{}}
+	source.Spec.Volumes = append(source.Spec.Volumes, corev1.Volume{Name: "c", VolumeSource: claim})
+	_, err = delegate.New(source, options)
+	assert.True(t, delegate.IsRefused(err), "what belongs to the source cluster stays there")
 }
 
 func TestARefusalListsEveryReason(t *testing.T) {

@@ -15,6 +15,8 @@ type StatusOptions struct {
 	Network v1alpha1.Network
 	// Target is its name; messages begin with it, so that the reader knows who speaks.
 	Target string
+	// HostIP is the address of the target's virtual node: the node that a user of the source sees, and can ask.
+	HostIP string
 	// Now dates the conditions that are decided here.
 	Now metav1.Time
 }
@@ -41,6 +43,9 @@ func Status(source, delegate *corev1.Pod, o StatusOptions) corev1.PodStatus {
 	g := generationsOf(source, delegate)
 	want.Conditions = conditions(source, delegate, g, o)
 	want.PodIP, want.PodIPs = podIPs(got.PodIPs, o.Network)
+	if o.HostIP != "" {
+		want.HostIP, want.HostIPs = o.HostIP, []corev1.HostIP{{IP: o.HostIP}}
+	}
 	want.Resize = resize(got.Resize)
 	want.AllocatedResources = names.known(got.AllocatedResources)
 	want.Resources = names.knownRequirements(got.Resources)

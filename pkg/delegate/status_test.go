@@ -118,6 +118,17 @@ func TestAddressesAreBelievedOnlyWhereTheyCanBeReached(t *testing.T) {
 	}
 }
 
+func TestTheHostOfAPodIsTheVirtualNode(t *testing.T) {
+	options := isolated
+	options.HostIP = "10.0.0.7"
+
+	got := delegate.Status(boundPod(), runningDelegate(t), options)
+
+	assert.Equal(t, "10.0.0.7", got.HostIP, "and not what the target says")
+	assert.Equal(t, []corev1.HostIP{{IP: "10.0.0.7"}}, got.HostIPs)
+	assert.Empty(t, updateStatus(t, boundPod(), got))
+}
+
 func TestADelegateWithoutNewsChangesNothing(t *testing.T) {
 	tests := map[string]corev1.PodStatus{
 		"just created": {},

@@ -59,6 +59,7 @@ type Options struct {
 	Outcomes Outcomes
 	Recorder events.EventRecorder
 	Clock    clock.PassiveClock
+	NodeIP   string // of the virtual nodes
 }
 
 // Mirror is the one loop over all pairs of source pod and delegate, keyed by the source pod's UID: a pod that is deleted

@@ -77,6 +77,7 @@ func (m *Mirror) mirrorStatus(ctx context.Context, p pair) error {
 	want := delegate.Status(p.source, p.delegate, delegate.StatusOptions{
 		Network: p.target.Spec().Network,
 		Target:  p.target.Name(),
+		HostIP:  m.NodeIP,
 		Now:     metav1.NewTime(m.Clock.Now()),
 	})
 	return m.patchStatus(ctx, p.source, want)

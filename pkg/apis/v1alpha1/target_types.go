@@ -86,6 +86,12 @@ type TargetSpec struct {
 	// +kubebuilder:validation:Enum=Isolated;Routable
 	// +kubebuilder:default=Isolated
 	Network Network `json:"network,omitempty"`
+	// PodSecurity is how much of the target's nodes pods may ask for, in the words of the Pod Security Standards. Baseline:
+	// host namespaces, hostPath volumes, privileged containers and further capabilities are refused. Privileged: they go
+	// there, so that who may create such pods in the source has the target's nodes.
+	// +kubebuilder:validation:Enum=Baseline;Privileged
+	// +kubebuilder:default=Baseline
+	PodSecurity PodSecurity `json:"podSecurity,omitempty"`
 }
 
 // KubeconfigSecretRef names a kubeconfig in a Secret of the source cluster.
@@ -264,6 +270,15 @@ type Network string
 const (
 	NetworkIsolated Network = "Isolated"
 	NetworkRoutable Network = "Routable"
+)
+
+// PodSecurity is how much of a target's nodes pods may ask for.
+type PodSecurity string
+
+// The levels of pod security.
+const (
+	PodSecurityBaseline   PodSecurity = "Baseline"
+	PodSecurityPrivileged PodSecurity = "Privileged"
 )
 
 // TargetStatus is what Spillway sees of a target.
