@@ -62,6 +62,7 @@ func TestRealContainersAreReachedThroughTheSourceAndLeaveNothing(t *testing.T) {
 	t.Run("a container that takes too much memory is killed, and it shows", k.outOfMemory)
 	t.Run("exec, cp and port-forward reach a container in either cluster", k.kubectlWorks)
 	t.Run("a pod reaches its own API server as a Service", k.reachesItsAPI)
+	t.Run("kubectl describe shows what the target's kubelet says", k.eventsComeHome)
 	t.Run("kubectl debug gets a shell beside a container", k.debugWorks)
 	t.Run("a container is resized in place", k.resizes)
 	t.Run("a second deletion with less grace gets there", k.graceShrinks)
@@ -138,6 +139,12 @@ func (k *containers) reachesItsAPI(t *testing.T) {
 		`nc -w 5 "$KUBERNETES_SERVICE_HOST" "$KUBERNETES_SERVICE_PORT" </dev/null && echo "$KUBERNETES_SERVICE_HOST is reached"`)
 
 	assert.Regexp(t, `^10\.201\.\d+\.1 is reached\n$`, out)
+}
+
+func (k *containers) eventsComeHome(t *testing.T) {
+	expectEventually(t, soon, "kubectl describe to show events of alpha", func(context.Context) error {
+		return containsAll(k.kubectl(t, "", "describe", "pod", "alpha"), "kubelet, alpha", "Created", "Started")
+	})
 }
 
 func (k *containers) debugWorks(t *testing.T) {

@@ -25,6 +25,7 @@ import (
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+	"github.com/spillway-dev/spillway/pkg/events"
 	"github.com/spillway-dev/spillway/pkg/follow"
 	"github.com/spillway-dev/spillway/pkg/mirror"
 	"github.com/spillway-dev/spillway/pkg/signal"
@@ -51,6 +52,7 @@ type process struct {
 	policies      *policies.Store
 	follower      *follow.Follower
 	mirror        *mirror.Mirror
+	events        *events.Teller
 	plugin        *schedulerplugin.Plugin
 	scheduler     *profile.Scheduler
 	targets       client.Reader
@@ -173,6 +175,8 @@ func (p *process) wirePods(ctx context.Context, mgr manager.Manager) error {
 	p.policies.OnDelete(p.plugin.Reconsider)
 	p.registry.AddListener(p.plugin)
 	p.registry.AddListener(p.mirror)
+	p.events = events.New(events.Options{Client: p.client, Pods: p.mirror, Clock: clock.RealClock{}})
+	p.registry.AddListener(p.events)
 	p.registry.AddListener(forgetting{p.follower})
 	dynamicClient, err := dynamic.NewForConfig(p.config)
 	if err != nil {
@@ -236,6 +240,7 @@ func (p *process) work(ctx context.Context) error {
 	p.settle(ctx)
 	p.followUnread(ctx)
 	go p.mirror.Run(ctx)
+	go p.events.Run(ctx)
 	go func() { _ = p.follower.Run(ctx) }() // ends with the context, without error
 	p.ready.Store(true)
 	err := p.scheduler.Run(ctx)

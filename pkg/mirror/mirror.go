@@ -196,7 +196,7 @@ func (m *Mirror) Waiting() []types.UID {
 
 // Waits tells whether an elected pod is there and not bound.
 func (m *Mirror) Waits(uid types.UID) bool {
-	pod := m.source(uid)
+	pod := m.Source(uid)
 	return pod != nil && pod.Spec.NodeName == ""
 }
 
@@ -262,7 +262,8 @@ func (m *Mirror) delegateDeleted(t *target.Target, delegate *corev1.Pod) {
 	m.queue.Add(uid)
 }
 
-func (m *Mirror) source(uid types.UID) *corev1.Pod {
+// Source returns an elected pod by its UID, or nil. It must not be changed.
+func (m *Mirror) Source(uid types.UID) *corev1.Pod {
 	found, _ := m.pods.GetIndexer().ByIndex(indexUID, string(uid)) // fails only for an unknown index
 	if len(found) == 0 {
 		return nil

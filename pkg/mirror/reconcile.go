@@ -18,7 +18,7 @@ import (
 // reconcile gathers the pairs of one source pod, decides for each and applies it. It returns when to look again; never
 // when zero.
 func (m *Mirror) reconcile(ctx context.Context, uid types.UID) (time.Duration, error) {
-	source := m.source(uid)
+	source := m.Source(uid)
 	m.mu.Lock()
 	departed := m.departed[uid]
 	m.mu.Unlock()
