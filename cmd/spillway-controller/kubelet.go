@@ -4,9 +4,12 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/fields"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/clock"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
@@ -57,6 +60,9 @@ func (p *process) kubeletAPI(ctx context.Context) (virtualnode.Endpoints, error)
 	}, nil
 }
 
+// confirmTimeout is as long as connecting to a target may take.
+const confirmTimeout = 10 * time.Second
+
 // locator finds delegates in the caches of mirror and targets.
 type locator struct{ *process }
 
@@ -74,6 +80,22 @@ func (l locator) Locate(_ context.Context, node, namespace, name string) (kubele
 	}
 	return kubelet.Location{Target: t.Name(), Config: t.RESTConfig(), Namespace: found.Namespace, Pod: found.Name,
 		UID: found.UID, SourceUID: pod.UID}, nil
+}
+
+// Confirm lists by name, which those may do who may watch; the right to get single pods is not asked of a target.
+func (l locator) Confirm(ctx context.Context, at kubelet.Location) (bool, error) {
+	t := l.registry.Get(at.Target)
+	if t == nil {
+		return false, apierrors.NewServiceUnavailable(fmt.Sprintf("target %q is not connected any more", at.Target))
+	}
+	ctx, cancel := context.WithTimeout(ctx, confirmTimeout)
+	defer cancel()
+	found, err := t.Client().CoreV1().Pods(at.Namespace).List(ctx, metav1.ListOptions{
+		FieldSelector: fields.OneTermEqualSelector(metav1.ObjectNameField, at.Pod).String()})
+	if err != nil {
+		return false, fmt.Errorf("confirming the delegate: %w", err)
+	}
+	return len(found.Items) == 1 && found.Items[0].UID == at.UID, nil
 }
 
 func (l locator) Pods(node string) []*corev1.Pod { return l.mirror.OnNode(node) }

@@ -3,6 +3,7 @@ package kubelet
 import (
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -21,6 +22,16 @@ var everyPath = []string{
 }
 
 var everyMethod = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "PROPFIND"}
+
+// TestEveryRouteIsInTheTable keeps a new route from being forgotten below.
+func TestEveryRouteIsInTheTable(t *testing.T) {
+	values := strings.NewReplacer("{namespace}", "shop", "{pod}", "web", "{container}", "app", "{uid}", "source-uid")
+	for pattern := range (&Server{}).routes() {
+		method, path, _ := strings.Cut(values.Replace(pattern), " ")
+		assert.Contains(t, everyPath, path)
+		assert.Contains(t, everyMethod, method)
+	}
+}
 
 func TestEveryPathAndMethodIsClosed(t *testing.T) {
 	server := &Server{options: Options{NodeName: nodeName, Auth: &fakeAuth{}, Locator: fakeLocator{}, Usage: fakeUsage{}}}

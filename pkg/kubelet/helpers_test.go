@@ -64,6 +64,15 @@ type fakeLocator struct {
 	location Location
 	errors   map[string]error
 	pods     []*corev1.Pod
+	// confirm is what the target says of the delegate; that all is well when nil.
+	confirm func() (bool, error)
+}
+
+func (f fakeLocator) Confirm(context.Context, Location) (bool, error) {
+	if f.confirm == nil {
+		return true, nil
+	}
+	return f.confirm()
 }
 
 func (f fakeLocator) Pods(string) []*corev1.Pod { return f.pods }
@@ -109,11 +118,21 @@ func newTarget(t *testing.T, handle http.HandlerFunc) Location {
 // started serves the API of nodeName until the test ends or ctx is done, and returns its host and port.
 func started(ctx context.Context, t *testing.T, locator Locator) string {
 	t.Helper()
+	return serve(ctx, t, newServer(ctx, t, locator))
+}
+
+func newServer(ctx context.Context, t *testing.T, locator Locator) *Server {
+	t.Helper()
 	serving, err := NewServing(ctx, ServingOptions{NodeName: nodeName})
 	require.NoError(t, err)
 	server, err := New(Options{NodeName: nodeName, Address: "127.0.0.1", Certificates: serving.Certificate,
 		Auth: &fakeAuth{}, Locator: locator, Usage: fakeUsage{}})
 	require.NoError(t, err)
+	return server
+}
+
+func serve(ctx context.Context, t *testing.T, server *Server) string {
+	t.Helper()
 	address, err := server.Listen()
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(ctx)

@@ -33,9 +33,12 @@ type Location struct {
 type Locator interface {
 	// Locate returns where the source pod's delegate runs. It is an API error NotFound when the pod is not on the node or
 	// has no delegate yet, and also when the delegate of this name no longer has the UID that is mirrored: a target's API
-	// takes no UID precondition for logs and exec, so this check is the one that keeps us away from a stranger's pod. Any other
+	// takes no UID precondition for logs and exec, so this check keeps us away from a stranger's pod. Any other
 	// API error gives its own code, other errors 500; their text is what the user reads.
 	Locate(ctx context.Context, nodeName, namespace, pod string) (Location, error)
+	// Confirm asks the target whether the delegate still is the pod of that name: what is cached may be a moment old, and
+	// whoever may write there could have put another pod in its place.
+	Confirm(ctx context.Context, at Location) (bool, error)
 	// Pods returns the source pods on the node. They are only read.
 	Pods(nodeName string) []*corev1.Pod
 }

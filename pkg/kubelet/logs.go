@@ -2,14 +2,12 @@ package kubelet
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 
 	"github.com/go-logr/logr"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // logParameters have the same name in the kubelet's query and in the API server's. No other is passed on.
@@ -33,13 +31,17 @@ func (s *Server) logs(w http.ResponseWriter, r *http.Request) {
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		writeRefusal(w, at.Target, response)
+		refused := refusalOf(at, r.PathValue("pod"), response)
+		writeText(w, refused.code, "%s", refused.text) // the source's API server quotes the text in a Status of its own
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain")
 	if err := copyFlushing(w, response.Body); err != nil {
 		if r.Context().Err() == nil {
 			logr.FromContextOrDiscard(r.Context()).Info("Lost a log", "path", r.URL.Path, "target", at.Target, "reason", err.Error())
+			// The source's API server ends the log in good order, whatever happened: only the log can tell its reader.
+			_, _ = fmt.Fprintf(w, textLost, at.Target, err)
+			_ = http.NewResponseController(w).Flush()
 		}
 		panic(http.ErrAbortHandler) // a clean end would tell the client that this was the whole log
 	}
@@ -98,26 +100,4 @@ func (f flushing) Write(p []byte) (int, error) {
 		return n, err
 	}
 	return n, f.Flush()
-}
-
-// writeRefusal passes the target's own code and words on, but for a 401 and a redirect, which the source's API server
-// would take for its own business.
-func writeRefusal(w http.ResponseWriter, target string, response *http.Response) {
-	switch code := response.StatusCode; {
-	case code == http.StatusUnauthorized:
-		writeText(w, http.StatusBadGateway, textCredentials, target)
-	case code < http.StatusBadRequest:
-		writeText(w, http.StatusBadGateway, textUnexpected, target, response.Status)
-	default:
-		writeText(w, code, "%s", errorText(readError(response.Body)))
-	}
-}
-
-// errorText takes the message out of a Status: the source's API server quotes the text in a Status of its own.
-func errorText(body []byte) string {
-	var status metav1.Status
-	if err := json.Unmarshal(body, &status); err == nil && status.Kind == "Status" && status.Message != "" {
-		return status.Message
-	}
-	return string(body)
 }

@@ -118,7 +118,7 @@ func TestALogThatBreaksOffDoesNotLookWhole(t *testing.T) {
 	response := do(t, "admin", http.MethodGet, "https://"+address+logPath)
 	got, err := io.ReadAll(response.Body)
 	require.Error(t, err)
-	assert.Equal(t, "half a log", string(got))
+	assert.Equal(t, "half a log"+fmt.Sprintf(textLost, "heata", io.ErrUnexpectedEOF), string(got))
 	assert.Equal(t, 1, log.count("Lost a log"))
 }
 
@@ -141,20 +141,22 @@ func TestABigLogLosesNoByte(t *testing.T) {
 }
 
 func TestTheTargetsRefusalIsTheUsers(t *testing.T) {
-	const status = `{"kind":"Status","status":"Failure","message":"container \"app\" is waiting to start"}`
+	const status = `{"kind":"Status","status":"Failure","message":"container \"app\" in pod \"web-1a2b3c\" is waiting to start"}`
 	tests := map[string]struct {
 		code     int
 		body     string
 		wantCode int
 		wantText string
 	}{
-		"a Status keeps its code, and its message is the text": {400, status, 400, `container "app" is waiting to start`},
-		"a text stays as it is":                                {500, "dial tcp: connection refused", 500, "dial tcp: connection refused"},
-		"what only looks like a Status stays as it is":         {422, `{"kind":"Other"}`, 422, `{"kind":"Other"}`},
-		"a missing delegate stays missing":                     {404, "pod not found", 404, "pod not found"},
-		"a missing right is the target's":                      {403, "pods is forbidden", 403, "pods is forbidden"},
+		"a Status keeps its code, and its message names the source pod": {
+			400, status, 400, `container "app" in pod "web" is waiting to start (target "heata")`,
+		},
+		"a text keeps its words":                        {500, "dial tcp: connection refused\n", 500, `dial tcp: connection refused (target "heata")`},
+		"what only looks like a Status keeps its words": {422, `{"kind":"Other"}`, 422, `{"kind":"Other"} (target "heata")`},
+		"a missing delegate stays missing":              {404, "pod not found", 404, `pod not found (target "heata")`},
+		"a missing right is the target's":               {403, "pods is forbidden", 403, `pods is forbidden (target "heata")`},
 		"an endless text is cut": {
-			500, strings.Repeat("x", 2*maxErrorBytes), 500, strings.Repeat("x", maxErrorBytes),
+			500, strings.Repeat("x", 2*maxErrorBytes), 500, strings.Repeat("x", maxErrorBytes) + ` (target "heata")`,
 		},
 		"a 401 would tell the user to log in, so it is explained": {401, "Unauthorized", 502,
 			fmt.Sprintf(textCredentials, "heata")},

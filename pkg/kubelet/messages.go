@@ -16,6 +16,11 @@ const (
 	textAuthorization = "Authorization error (user=%s, verb=%s, resource=nodes, subresource=%s)"
 	textPodNotFound   = "pod %q does not exist"
 
+	// textSays keeps the beginning of what a kubelet would have said.
+	textSays     = "%s (target %q)"
+	textReplaced = "pod %q does not exist: target %q has another pod, or none, in the place of its delegate"
+	textLost     = "\n[the log breaks off here: the connection to target %[1]q was lost (%[2]v), see `kubectl describe target %[1]s`]\n"
+
 	textUnreachable = "target %[1]q: its API server cannot be used now (%[2]v): " +
 		"see `kubectl describe target %[1]s`, and try again when it is Ready"
 	textCredentials = "target %[1]q: its API server refused Spillway's credentials: " +

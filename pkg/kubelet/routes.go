@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
+	"time"
 
 	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,20 +27,30 @@ const (
 // handler authorises before it routes, so that a stranger cannot even learn which paths exist.
 func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", healthz)
-	mux.HandleFunc("GET /pods", s.pods)
-	mux.HandleFunc("GET /stats/summary", s.summary)
-	mux.HandleFunc("GET /metrics/resource", s.resourceMetrics)
-	mux.HandleFunc("GET /containerLogs"+containerPath, s.logs)
-	for _, method := range []string{"GET", "POST"} {
-		for _, command := range []string{"exec", "attach"} {
-			mux.HandleFunc(method+" /"+command+containerPath, s.stream(command, commandQuery))
-			mux.HandleFunc(method+" /"+command+podPath+"/{uid}/{container}", s.stream(command, commandQuery))
-		}
-		mux.HandleFunc(method+" /portForward"+podPath, s.stream("portforward", portForwardQuery))
-		mux.HandleFunc(method+" /portForward"+podPath+"/{uid}", s.stream("portforward", portForwardQuery))
+	for pattern, handle := range s.routes() {
+		mux.HandleFunc(pattern, handle)
 	}
 	return recovered(s.authorized(mux))
+}
+
+// routes are all that is served. Streams begin with POST over SPDY and with GET over WebSocket.
+func (s *Server) routes() map[string]http.HandlerFunc {
+	routes := map[string]http.HandlerFunc{
+		"GET /healthz":                       healthz,
+		"GET /pods":                          s.pods,
+		"GET /stats/summary":                 s.summary,
+		"GET /metrics/resource":              s.resourceMetrics,
+		"GET /containerLogs" + containerPath: s.logs,
+	}
+	for _, method := range []string{"GET", "POST"} {
+		for _, command := range []string{"exec", "attach"} {
+			routes[method+" /"+command+containerPath] = s.stream(command, commandQuery)
+			routes[method+" /"+command+podPath+"/{uid}/{container}"] = s.stream(command, commandQuery)
+		}
+		routes[method+" /portForward"+podPath] = s.stream("portforward", portForwardQuery)
+		routes[method+" /portForward"+podPath+"/{uid}"] = s.stream("portforward", portForwardQuery)
+	}
+	return routes
 }
 
 func healthz(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }
@@ -91,7 +103,23 @@ func recovered(next http.Handler) http.Handler {
 	})
 }
 
-// debugLog takes net/http's own lines, one per broken connection: port scanners must not fill the log.
-func debugLog(to logr.Logger) *log.Logger {
-	return slog.NewLogLogger(logr.ToSlogHandler(to.V(1)), slog.LevelInfo)
+// garbageLogged is how often a connection that brought garbage is logged.
+const garbageLogged = time.Minute
+
+// quietLog takes net/http's own lines, one for each broken connection. One is logged, and the next of the same minute only
+// with the details: port scanners must not fill the log.
+func quietLog(to logr.Logger) *log.Logger {
+	return log.New(&quiet{to: to, seldom: rate.Sometimes{First: 1, Interval: garbageLogged}}, "", 0)
+}
+
+type quiet struct {
+	to     logr.Logger
+	seldom rate.Sometimes
+}
+
+func (q *quiet) Write(line []byte) (int, error) {
+	log := q.to.V(1)
+	q.seldom.Do(func() { log = q.to })
+	log.Info("Closed a connection", "reason", strings.TrimSpace(string(line)))
+	return len(line), nil
 }

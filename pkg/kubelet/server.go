@@ -31,15 +31,18 @@ type Options struct {
 // Server serves the kubelet API of one virtual node.
 type Server struct {
 	options  Options
+	limits   limits
 	listener net.Listener
 }
 
-// The limits are a real kubelet's, but for the header timeout, which it lacks. Upgraded streams have no limit here: the
-// target's kubelet ends those that are idle.
+// limits are a real kubelet's, but for that of a header, which it lacks. Upgraded streams have none here: the target's
+// kubelet ends those that are idle, after four hours unless it is told otherwise.
+type limits struct{ header, request, idle time.Duration }
+
 const (
 	headerTimeout  = 10 * time.Second // also bounds the TLS handshake
-	requestTimeout = 4 * time.Hour
-	idleTimeout    = 90 * time.Second
+	requestTimeout = 4 * time.Hour    // of a log, too
+	idleTimeout    = 90 * time.Second // between two requests
 	maxHeaderBytes = 1 << 20
 )
 
@@ -48,7 +51,7 @@ func New(o Options) (*Server, error) {
 	if o.NodeName == "" || o.Certificates == nil || o.Auth == nil || o.Locator == nil || o.Usage == nil {
 		return nil, errors.New("a kubelet API needs NodeName, Certificates, Auth, Locator and Usage")
 	}
-	return &Server{options: o}, nil
+	return &Server{options: o, limits: limits{headerTimeout, requestTimeout, idleTimeout}}, nil
 }
 
 // Listen takes the port, so that the Node object can carry it before Serve is called. Its errors are those of net.Listen.
@@ -86,11 +89,11 @@ func (s *Server) httpServer(ctx context.Context) *http.Server {
 			GetCertificate: s.options.Certificates,
 			ClientAuth:     tls.RequestClientCert, // verified by Auth: bearer tokens come without one
 		},
-		ErrorLog:          debugLog(logr.FromContextOrDiscard(ctx)),
-		ReadHeaderTimeout: headerTimeout,
-		ReadTimeout:       requestTimeout,
-		WriteTimeout:      requestTimeout,
-		IdleTimeout:       idleTimeout,
+		ErrorLog:          quietLog(logr.FromContextOrDiscard(ctx)),
+		ReadHeaderTimeout: s.limits.header,
+		ReadTimeout:       s.limits.request,
+		WriteTimeout:      s.limits.request,
+		IdleTimeout:       s.limits.idle,
 		MaxHeaderBytes:    maxHeaderBytes,
 		// net/http would answer "OPTIONS *" by itself, before authentication.
 		DisableGeneralOptionsHandler: true,

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -32,7 +33,7 @@ func TestListenNamesTheAddressThatIsTaken(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
-	server := &Server{Options{NodeName: nodeName, Address: "127.0.0.1", Port: taken.Addr().(*net.TCPAddr).Port}, nil}
+	server := &Server{options: Options{NodeName: nodeName, Address: "127.0.0.1", Port: taken.Addr().(*net.TCPAddr).Port}}
 	_, err = server.Listen()
 	require.ErrorContains(t, err, taken.Addr().String())
 	require.ErrorContains(t, server.Serve(t.Context()), "Listen was not called")
@@ -140,23 +141,39 @@ func TestGarbageIsClosedAndLoggedOnce(t *testing.T) {
 	}
 	for name, garbage := range tests {
 		t.Run(name, func(t *testing.T) {
-			log := &logLines{}
-			address := started(log.context(t.Context()), t, fakeLocator{})
-			connection, err := net.Dial("tcp", address)
-			require.NoError(t, err)
-			defer connection.Close()
-			require.NoError(t, connection.SetDeadline(time.Now().Add(deadline)))
-			_, _ = connection.Write([]byte(garbage)) // may be closed before all of it is taken
-			for err == nil {
-				_, err = connection.Read(make([]byte, 1024))
+			log, details := &logLines{}, &logLines{}
+			address := started(log.at(t.Context(), 0), t, fakeLocator{})
+			detailed := started(details.context(t.Context()), t, fakeLocator{})
+			throw(t, address, garbage)
+			throw(t, detailed, garbage)
+			before := runtime.NumGoroutine()
+			for range 19 {
+				throw(t, address, garbage)
+				throw(t, detailed, garbage)
 			}
-			var timeout net.Error
-			require.False(t, errors.As(err, &timeout) && timeout.Timeout(), "the connection stayed open")
-			require.Eventually(t, func() bool { return log.count("TLS handshake error") == 1 }, deadline, time.Millisecond)
+			require.Eventually(t, func() bool { return details.count("TLS handshake error") == 20 }, deadline, time.Millisecond)
+			assert.Equal(t, 1, log.count("TLS handshake error"), "a port scanner must not fill the log")
+			for end := time.Now().Add(deadline); runtime.NumGoroutine() > before; time.Sleep(time.Millisecond) {
+				require.True(t, time.Now().Before(end), "something was left") // not Eventually, which runs goroutines
+			}
 			assert.Equal(t, http.StatusOK, do(t, "admin", http.MethodGet, "https://"+address+"/healthz").StatusCode)
-			assert.Equal(t, 1, log.count("TLS handshake error"))
 		})
 	}
+}
+
+// throw sends garbage and waits until the connection is closed.
+func throw(t *testing.T, address, garbage string) {
+	t.Helper()
+	connection, err := net.Dial("tcp", address)
+	require.NoError(t, err)
+	defer connection.Close()
+	require.NoError(t, connection.SetDeadline(time.Now().Add(deadline)))
+	_, _ = connection.Write([]byte(garbage)) // may be closed before all of it is taken
+	for err == nil {
+		_, err = connection.Read(make([]byte, 1024))
+	}
+	var timeout net.Error
+	require.False(t, errors.As(err, &timeout) && timeout.Timeout(), "the connection stayed open")
 }
 
 func TestOldTLSIsRefused(t *testing.T) {
@@ -185,12 +202,14 @@ type logLines struct {
 	lines []string
 }
 
-func (l *logLines) context(ctx context.Context) context.Context {
+func (l *logLines) context(ctx context.Context) context.Context { return l.at(ctx, 1) }
+
+func (l *logLines) at(ctx context.Context, verbosity int) context.Context {
 	return logr.NewContext(ctx, funcr.New(func(_, line string) {
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.lines = append(l.lines, line)
-	}, funcr.Options{Verbosity: 1}))
+	}, funcr.Options{Verbosity: verbosity}))
 }
 
 func (l *logLines) count(part string) (n int) {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/go-logr/logr"
 	"k8s.io/apimachinery/pkg/util/proxy"
 )
 
@@ -33,6 +34,9 @@ func (s *Server) stream(subresource string, query func(*http.Request) url.Values
 		if !ok {
 			return
 		}
+		if !s.confirmed(w, r, at) {
+			return
+		}
 		address, err := at.url(subresource, query(r))
 		if err != nil {
 			writeTargetError(w, at.Target, err)
@@ -45,8 +49,22 @@ func (s *Server) stream(subresource string, query func(*http.Request) url.Values
 		}
 		handler := proxy.NewUpgradeAwareHandler(address, nil, false, true, responder{at.Target})
 		handler.UpgradeTransport = upgrader
-		handler.ServeHTTP(w, upgradeRequest(r, address))
+		handler.ServeHTTP(refusing{w, at, r.PathValue("pod")}, upgradeRequest(r, address))
 	}
+}
+
+// confirmed tells that the delegate still is what it was, or answers the request: a shell in the wrong pod is worse than none.
+func (s *Server) confirmed(w http.ResponseWriter, r *http.Request, at Location) bool {
+	same, err := s.options.Locator.Confirm(r.Context(), at)
+	switch {
+	case err != nil:
+		writeTargetError(w, at.Target, err)
+	case !same:
+		logr.FromContextOrDiscard(r.Context()).Info("Refused a stream to another pod in a delegate's place",
+			"target", at.Target, "delegate", at.Namespace+"/"+at.Pod, "uid", at.UID)
+		writeText(w, http.StatusNotFound, textReplaced, r.PathValue("pod"), at.Target)
+	}
+	return err == nil && same
 }
 
 // commandQuery is the query for pods/exec and pods/attach.

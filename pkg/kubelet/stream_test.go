@@ -4,14 +4,19 @@ import (
 	"bufio"
 	"context"
 	"encoding/base64"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
 const execPath = "/exec/shop/web/app"
@@ -106,25 +111,31 @@ func execing(ctx context.Context, t *testing.T) (*bufio.ReadWriter, net.Conn, ne
 	located, _, connections := switching(t)
 	address := started(ctx, t, fakeLocator{location: located})
 	header := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"SPDY/3.1"}}
+	return begin(t, address, header, connections)
+}
+
+func begin(t *testing.T, address string, header http.Header, connections <-chan net.Conn) (*bufio.ReadWriter, net.Conn, net.Conn) {
+	t.Helper()
 	_, stream, user := upgraded(t, address, http.MethodPost, execPath+"?command=sh&input=1&output=1", header)
 	return stream, user, <-connections
 }
 
+// passes fails the test unless what is written on one side is read on the other.
+func passes(t *testing.T, from io.Writer, to io.Reader) {
+	t.Helper()
+	const frame = "\x80\x03\x00some bytes"
+	_, err := io.WriteString(from, frame)
+	require.NoError(t, err)
+	got := make([]byte, len(frame))
+	_, err = io.ReadFull(to, got)
+	require.NoError(t, err)
+	assert.Equal(t, frame, string(got))
+}
+
 func TestBytesPassBothWays(t *testing.T) {
 	stream, user, target := execing(t.Context(), t)
-	_, err := user.Write([]byte("\x80\x03\x00stdin"))
-	require.NoError(t, err)
-	got := make([]byte, 8)
-	_, err = io.ReadFull(target, got)
-	require.NoError(t, err)
-	assert.Equal(t, "\x80\x03\x00stdin", string(got))
-
-	_, err = target.Write([]byte("\x80\x03\x01stdout"))
-	require.NoError(t, err)
-	got = make([]byte, 9)
-	_, err = io.ReadFull(stream, got)
-	require.NoError(t, err)
-	assert.Equal(t, "\x80\x03\x01stdout", string(got))
+	passes(t, user, target)
+	passes(t, target, stream)
 }
 
 func TestWhenOneSideEndsBothDo(t *testing.T) {
@@ -174,13 +185,19 @@ func TestAClientThatLeavesASilentTargetLeavesNothing(t *testing.T) {
 }
 
 func TestTheTargetsRefusalOfAStreamIsPassedOn(t *testing.T) {
-	const status = `{"kind":"Status","code":404,"message":"container app is not valid"}`
+	const status = `{"kind":"Status","apiVersion":"v1","metadata":{},"message":"container not found in web-1a2b3c","code":404}`
+	const inWords = `{"kind":"Status","apiVersion":"v1","metadata":{},"message":"container not found in web (target \"heata\")","code":404}`
 	tests := map[string]struct {
 		code, wantCode int
 		body, wantText string
 	}{
-		"a Status goes to kubectl as it is":    {404, 404, status, status},
-		"an answer that is no upgrade is ours": {200, 502, "ok", "see `kubectl describe target heata`"},
+		"a Status goes to kubectl as one, in the source's words": {404, 404, status, inWords},
+		"a text keeps its words":                                 {500, 500, "container not found (\"app\")\n", `container not found ("app") (target "heata")`},
+		"a 401 would tell the user to log in":                    {401, 502, "Unauthorized", fmt.Sprintf(textCredentials, "heata")},
+		"an endless text is cut": {
+			500, 500, strings.Repeat("x", 3*maxErrorBytes), "xxx (target \"heata\")",
+		},
+		"an answer that is no upgrade is ours": {200, 502, "ok", "see `kubectl describe target heata`, and try again when it is Ready"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -192,7 +209,53 @@ func TestTheTargetsRefusalOfAStreamIsPassedOn(t *testing.T) {
 			header := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"SPDY/3.1"}}
 			response, _, _ := upgraded(t, address, http.MethodPost, execPath+"?command=ls&output=1", header)
 			assert.Equal(t, test.wantCode, response.StatusCode)
-			assert.Contains(t, bodyOf(t, response), test.wantText)
+			body := bodyOf(t, response)
+			assert.True(t, strings.HasSuffix(body, test.wantText), body)
+			assert.Less(t, len(body), 2*maxErrorBytes)
 		})
 	}
+}
+
+func TestAStreamNeverBeginsWithAnotherPodInTheDelegatesPlace(t *testing.T) {
+	tests := map[string]struct {
+		confirm  func() (bool, error)
+		wantCode int
+		wantText string
+	}{
+		"another pod of its name is not connected to": {
+			func() (bool, error) { return false, nil }, 404, fmt.Sprintf(textReplaced, "web", "heata"),
+		},
+		"neither is one of which nothing is known": {
+			func() (bool, error) { return false, io.ErrUnexpectedEOF }, 502, "see `kubectl describe target heata`",
+		},
+		"the target's own refusal is passed on": {
+			func() (bool, error) { return false, apierrors.NewForbidden(corev1.Resource("pods"), "web", nil) }, 403, "forbidden",
+		},
+	}
+	for name, test := range tests {
+		for _, path := range []string{execPath, "/attach/shop/web/app", "/portForward/shop/web"} {
+			t.Run(name+": "+path, func(t *testing.T) {
+				located := newTarget(t, func(http.ResponseWriter, *http.Request) { t.Error("the target was connected to") })
+				address := started(t.Context(), t, fakeLocator{location: located, confirm: test.confirm})
+				header := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"SPDY/3.1"}}
+				response, _, _ := upgraded(t, address, http.MethodPost, path, header)
+				assert.Equal(t, test.wantCode, response.StatusCode)
+				assert.Contains(t, bodyOf(t, response), test.wantText)
+			})
+		}
+	}
+}
+
+func TestAnIdleStreamOutlivesEveryLimitOfAServer(t *testing.T) {
+	assert.GreaterOrEqual(t, requestTimeout, time.Hour, "of a log, which is not upgraded")
+	located, _, connections := switching(t)
+	server := newServer(t.Context(), t, fakeLocator{location: located})
+	server.limits = limits{header: 50 * time.Millisecond, request: 50 * time.Millisecond, idle: 50 * time.Millisecond}
+	header := http.Header{"Connection": {"Upgrade"}, "Upgrade": {"SPDY/3.1"}}
+	stream, user, target := begin(t, serve(t.Context(), t, server), header, connections)
+
+	time.Sleep(10 * server.limits.request)
+
+	passes(t, user, target)
+	passes(t, target, stream)
 }

@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/version"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 )
@@ -40,11 +41,12 @@ func forge(t *v1alpha1.Target, e Endpoint) *corev1.Node {
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
 		Spec:       corev1.NodeSpec{Taints: taints(t)},
 		Status: corev1.NodeStatus{
-			Capacity:        t.Status.Allocatable.DeepCopy(),
-			Allocatable:     t.Status.Allocatable.DeepCopy(),
-			Conditions:      conditions(t),
-			Addresses:       []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: e.IP.String()}},
-			DaemonEndpoints: corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: e.Port}},
+			Capacity:         t.Status.Allocatable.DeepCopy(),
+			Allocatable:      t.Status.Allocatable.DeepCopy(),
+			Conditions:       conditions(t),
+			Addresses:        []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: e.IP.String()}},
+			DeclaredFeatures: features(t.Status.Version),
+			DaemonEndpoints:  corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: e.Port}},
 			NodeInfo: corev1.NodeSystemInfo{
 				KubeletVersion:          t.Status.Version,
 				OperatingSystem:         "linux",
@@ -53,6 +55,20 @@ func forge(t *v1alpha1.Target, e Endpoint) *corev1.Node {
 			},
 		},
 	}
+}
+
+// webSocketsToKubelet is a feature of nodes: the API server then passes WebSockets on as they are. It would else make SPDY of
+// them, and on the way lose that a connection broke: half an answer of exec would look like a whole one.
+const webSocketsToKubelet = "ExtendWebSocketsToKubelet"
+
+// webSocketsSince is the version from which on API servers take all streams over WebSocket. An unknown version is an old one.
+var webSocketsSince = version.MustParseGeneric("1.31")
+
+func features(target string) []string {
+	if v, err := version.ParseGeneric(target); err == nil && v.AtLeast(webSocketsSince) {
+		return []string{webSocketsToKubelet}
+	}
+	return nil
 }
 
 func taints(t *v1alpha1.Target) []corev1.Taint {

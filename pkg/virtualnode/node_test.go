@@ -37,6 +37,25 @@ func TestForge(t *testing.T) {
 	assert.Equal(t, "v1.37.1", got.Status.NodeInfo.KubeletVersion)
 }
 
+func TestWebSocketsArePassedOnWhereTheTargetTakesThem(t *testing.T) {
+	tests := map[string]struct {
+		version string
+		want    []string
+	}{
+		"a target of 1.37 takes them":               {"v1.37.1", []string{"ExtendWebSocketsToKubelet"}},
+		"so does a provider's build of the first":   {"v1.31.0-gke.100+build", []string{"ExtendWebSocketsToKubelet"}},
+		"an older one does not":                     {"v1.30.9", nil},
+		"nothing is declared of an unknown version": {"", nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			object := cloud()
+			object.Status.Version = test.version
+			assert.Equal(t, test.want, forge(object, Endpoint{}).Status.DeclaredFeatures)
+		})
+	}
+}
+
 func TestLabelsOfTheVirtualNode(t *testing.T) {
 	tests := map[string]struct {
 		declared  map[string]string
