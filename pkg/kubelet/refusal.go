@@ -40,8 +40,8 @@ func refusalOf(at Location, pod string, response *http.Response) refusal {
 	return said
 }
 
-// response is the refusal of an upgrade, which kubectl reads itself: a Status stays one.
-func (r refusal) response() *http.Response {
+// write answers an upgrade; kubectl reads it itself, so a Status stays one.
+func (r refusal) write(to io.Writer) error {
 	kind, body := "text/plain; charset=utf-8", []byte(r.text)
 	if r.status != nil {
 		status := *r.status
@@ -50,11 +50,12 @@ func (r refusal) response() *http.Response {
 			kind, body = "application/json", encoded
 		}
 	}
-	return &http.Response{
+	answer := http.Response{
 		StatusCode: r.code, ProtoMajor: 1, ProtoMinor: 1, Close: true,
 		Header:        http.Header{"Content-Type": {kind}, "X-Content-Type-Options": {"nosniff"}},
 		ContentLength: int64(len(body)), Body: io.NopCloser(bytes.NewReader(body)),
 	}
+	return answer.Write(to)
 }
 
 // refusing lets an upgrade through and puts a refusal of it into the source's words.
@@ -106,6 +107,6 @@ func (c *answered) Close() error {
 	if err != nil {
 		return fmt.Errorf("reading the refusal of target %s: %w", c.by.at.Target, err)
 	}
-	c.withheld = bytes.Buffer{}
-	return refusalOf(c.by.at, c.by.pod, response).response().Write(c.Conn)
+	defer func() { _ = response.Body.Close() }()
+	return refusalOf(c.by.at, c.by.pod, response).write(c.Conn)
 }
