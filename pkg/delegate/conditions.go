@@ -31,6 +31,10 @@ func conditions(source, delegate *corev1.Pod, g generations, o StatusOptions) []
 		old := &source.Status.Conditions[i]
 		got := find(delegate.Status.Conditions, old.Type)
 		switch {
+		case old.Type == corev1.PodScheduled && got != nil: // only a kubelet says which generation of the pod it is about
+			scheduled := *old
+			scheduled.ObservedGeneration = g.observed(got.ObservedGeneration, old.ObservedGeneration)
+			want = append(want, scheduled)
 		case !mirrored[old.Type]:
 			want = append(want, *old)
 		case got != nil:

@@ -306,3 +306,15 @@ func BenchmarkStatus(b *testing.B) {
 		}
 	}
 }
+
+func TestAKubeletSaysWhichGenerationWasScheduled(t *testing.T) {
+	target := runningDelegate(t)
+	target.Status.Conditions[0].ObservedGeneration = 3
+	target.Status.Conditions[0].Message = "somewhere"
+
+	got := delegate.Status(boundPod(), target, isolated)
+
+	want := conditionOf(corev1.PodScheduled, corev1.ConditionTrue, "")
+	want.ObservedGeneration = 1
+	assert.Equal(t, want, got.Conditions[0], "the rest of the condition stays the source's")
+}
