@@ -38,6 +38,7 @@ func TestDecide(t *testing.T) {
 	connecting := Health{Reason: ReasonConnecting, Message: "waiting for the first answer"}
 	away := Health{Reason: ReasonUnreachable, Message: "no route", Rights: &Rights{}}
 	lacking := Health{Reachable: true, Reason: ReasonReachable, Rights: &Rights{Missing: []string{"list nodes", "watch nodes"}}}
+	limited := Health{Reachable: true, Reason: ReasonReachable, Rights: &Rights{Lacking: []string{"patch pods/resize"}}}
 	now := metav1.NewTime(noon)
 	type reasons struct{ Reachable, Authorized, CapacityKnown, SignalsFresh, Ready string }
 	tests := map[string]struct {
@@ -68,6 +69,9 @@ func TestDecide(t *testing.T) {
 			facts:     facts{object: object(), health: lacking, synced: true},
 			want:      reasons{"+Reachable", "-MissingRights", "+Watching", "+SignalsInForce", "-MissingRights"},
 			wantReady: "may not list nodes, watch nodes: apply deploy/target-rbac"},
+		"rights that only some things need close nothing": {
+			facts: facts{object: object(), health: limited, synced: true},
+			want:  reasons{"+Reachable", "+Authorized", "+Watching", "+SignalsInForce", "+Ready"}},
 		"a bad kubeconfig is the reason, in its words": {
 			facts: facts{object: object(), connected: &KubeconfigError{ReasonKubeconfigExpired, "it expired: put a new one"}},
 			want:  reasons{"-KubeconfigExpired", "?Connecting", "?Syncing", "+SignalsInForce", "-KubeconfigExpired"}, wantReady: "it expired: put a new one"},
@@ -153,4 +157,15 @@ func TestRoundTripIsShownAnewOnlyWhenItReallyChanged(t *testing.T) {
 func TestSignalWords(t *testing.T) {
 	assert.Equal(t, "price unknown, carbon intensity unknown", signalWords(v1alpha1.SignalStatus{}))
 	assert.Equal(t, "price GBP 0.020 per core hour, 120 gCO2e/kWh", signalWords(v1alpha1.SignalStatus{Price: "GBP 0.020", GramsPerKWh: "120"}))
+}
+
+func TestWhatDoesNotWorkForWantOfARightIsSaidBesideWhatDoes(t *testing.T) {
+	health := Health{Reachable: true, Rights: &Rights{Lacking: []string{"patch pods/resize", "watch events in namespace bursts"}}}
+	assert.Equal(t, "the kubeconfig's user may do all that is needed; what needs the right to patch pods/resize, "+
+		"watch events in namespace bursts does not work: apply deploy/target-rbac in the target",
+		authorized(facts{object: &v1alpha1.Target{}, health: health}).Message)
+	fixed := &v1alpha1.TargetSpec{Namespaces: v1alpha1.NamespaceMapping{Mapping: v1alpha1.MappingFixed, Name: "bursts"}}
+	for _, r := range usefulRights(fixed) {
+		assert.Equal(t, "bursts", r.namespace, "no more is asked for than the one namespace: %s", r)
+	}
 }
