@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -30,7 +29,7 @@ type Changes struct {
 func ChangesOf(source, delegate *corev1.Pod, o Options) (Changes, error) {
 	var c Changes
 	last := readRecord(delegate)
-	spec := specPatch(&source.Spec, &delegate.Spec, last)
+	spec, resize := specPatch(&source.Spec, &delegate.Spec, last), resizePatch(&source.Spec, &delegate.Spec, last)
 	sent := sentPod(source, o)
 	metadata := fields{}
 	metadata.strings("labels", delegate.Labels, sent.Labels, last.labels())
@@ -39,6 +38,7 @@ func ChangesOf(source, delegate *corev1.Pod, o Options) (Changes, error) {
 	c.Refused = refused
 	if len(metadata) > 0 || len(spec) > 0 {
 		r := recordOf(source, sent)
+		r.oweResize(resize, last)
 		r.write(sent)
 		annotations, _ := metadata["annotations"].(fields)
 		if annotations == nil {
@@ -51,7 +51,7 @@ func ChangesOf(source, delegate *corev1.Pod, o Options) (Changes, error) {
 	if c.Pod, err = patchOf(delegate, metadata, spec); err != nil {
 		return c, err
 	}
-	if c.Resize, err = patchOf(delegate, fields{}, resizePatch(&source.Spec, &delegate.Spec, last)); err != nil {
+	if c.Resize, err = patchOf(delegate, fields{}, resize); err != nil {
 		return c, err
 	}
 	ephemeral := fields{}
@@ -131,41 +131,6 @@ func resizePatch(source, delegate *corev1.PodSpec, last *record) fields {
 	return spec
 }
 
-// addedEphemeral returns the ephemeral containers that the delegate lacks, as they are sent, and why others are not.
-func addedEphemeral(source, delegate *corev1.Pod, o Options) (added []corev1.EphemeralContainer, refused []string) {
-	for i := range source.Spec.EphemeralContainers {
-		if hasEphemeral(delegate, source.Spec.EphemeralContainers[i].Name) {
-			continue
-		}
-		made := source.Spec.EphemeralContainers[i].DeepCopy()
-		asContainer := (*corev1.Container)(&made.EphemeralContainerCommon)
-		if reasons := forbiddenEphemeral(asContainer, o.Target.PodSecurity); len(reasons) > 0 {
-			refused = append(refused, reasons...)
-			continue
-		}
-		asContainer.VolumeMounts = slices.DeleteFunc(asContainer.VolumeMounts, func(mount corev1.VolumeMount) bool {
-			return slices.ContainsFunc(source.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == mount.Name && IsInjectedToken(&v) })
-		})
-		resolveEnv(asContainer.Env, source)
-		renameReferences(&corev1.PodSpec{Containers: []corev1.Container{*asContainer}}, o.SourceCluster, source.Namespace)
-		added = append(added, *made)
-	}
-	return added, refused
-}
-
-// forbiddenEphemeral allows tracing, which every debugger needs and kubectl debug asks for: it reaches what the container
-// sees, and that is its own pod.
-func forbiddenEphemeral(c *corev1.Container, security v1alpha1.PodSecurity) []string {
-	if security == v1alpha1.PodSecurityPrivileged {
-		return nil
-	}
-	return slices.DeleteFunc(forbiddenContainers([]corev1.Container{*c}), func(reason string) bool {
-		return reason == fmt.Sprintf(reasonCapability, c.Name, "SYS_PTRACE")
-	})
-}
-
-func hasEphemeral(pod *corev1.Pod, name string) bool { return isEphemeral(pod)(name) }
-
 func containerOf(spec *corev1.PodSpec, list, name string) *corev1.Container {
 	containers := spec.Containers
 	if list == "initContainers" {
@@ -175,67 +140,6 @@ func containerOf(spec *corev1.PodSpec, list, name string) *corev1.Container {
 		return &containers[i]
 	}
 	return nil
-}
-
-func (r *record) labels() *sentStrings {
-	if r == nil {
-		return nil
-	}
-	return &sentStrings{keys: r.Labels, digest: r.Digests[fieldLabels]}
-}
-
-func (r *record) annotations() *sentStrings {
-	if r == nil {
-		return nil
-	}
-	return &sentStrings{keys: r.Annotations, digest: r.Digests[fieldAnnotations]}
-}
-
-// sentStrings are the labels or annotations that were last sent.
-type sentStrings struct {
-	keys   []string
-	digest string
-}
-
-// strings sets what differs, and takes away what was sent once and is wanted no more.
-func (f fields) strings(name string, has, wants map[string]string, last *sentStrings) {
-	if last != nil && last.digest == digestOfMap(wants) {
-		return
-	}
-	changed := fields{}
-	for key, value := range wants {
-		if had, ok := has[key]; !ok || had != value {
-			changed[key] = value
-		}
-	}
-	if last != nil {
-		for _, key := range last.keys {
-			_, wanted := wants[key]
-			if _, ok := has[key]; ok && !wanted && !strings.HasPrefix(key, ownPrefix) { // a target may have written the record
-				changed[key] = nil
-			}
-		}
-	}
-	if len(changed) > 0 {
-		f[name] = changed
-	}
-}
-
-func (f fields) resized(name string, has, wants corev1.ResourceList) {
-	changed := fields{}
-	for _, resource := range resizable {
-		if q, ok := wants[resource]; ok && !q.Equal(has[resource]) {
-			changed[string(resource)] = q
-		}
-	}
-	if len(changed) > 0 {
-		f[name] = changed
-	}
-}
-
-func (f fields) add(list string, item fields) {
-	items, _ := f[list].([]fields)
-	f[list] = append(items, item)
 }
 
 func patchOf(delegate *corev1.Pod, metadata, spec fields) ([]byte, error) {

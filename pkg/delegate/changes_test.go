@@ -225,6 +225,27 @@ func patched(t *testing.T, pod *corev1.Pod, patch []byte) *corev1.Pod {
 	return changed
 }
 
+func TestAResizeThatIsRefusedWhileTheRestIsTakenIsStillOwed(t *testing.T) {
+	for name, record := range map[string]bool{"with a record": true, "without one": false} {
+		t.Run(name, func(t *testing.T) {
+			source, sent := sentPair(t)
+			if !record {
+				delete(sent.Annotations, v1alpha1.AnnotationSent)
+			}
+			source.Spec.Containers[0].Image = "render:2"
+			source.Spec.Containers[0].Resources.Requests[corev1.ResourceCPU] = resource.MustParse("4")
+			first, err := delegate.ChangesOf(source, sent, heata())
+			require.NoError(t, err)
+
+			second, err := delegate.ChangesOf(source, patched(t, sent, first.Pod), heata())
+
+			require.NoError(t, err)
+			assert.Empty(t, string(second.Pod))
+			assert.Equal(t, string(first.Resize), string(second.Resize))
+		})
+	}
+}
+
 func TestADelegateWithoutARecordIsLeftAloneUntilItsSourceChanges(t *testing.T) {
 	source, sent := sentPair(t)
 	for name, record := range map[string]string{"an older version's": "", "a target's own": `[1]`} {

@@ -19,6 +19,8 @@
 //     takes them into account there.
 //   - Service accounts stay behind, with their tokens: a token of the source is worth nothing to an honest target and
 //     much to another. The delegate runs as the namespace's default account, without its token.
+//   - An annotation records what was sent, so that ChangesOf tells what the source has changed since from what the target
+//     has made of it.
 //   - Constraints on a label of the Target are decided between targets and dropped; the others choose among the
 //     target's nodes and are kept. ClusterView is the other half.
 package delegate

@@ -51,6 +51,21 @@ func recordOf(source, sent *corev1.Pod) record {
 	return r
 }
 
+// oweResize keeps in a record what was sent before of resources that are still to be changed. Their patch is another one: if
+// it is refused it must be tried again.
+func (r record) oweResize(resize fields, last *record) {
+	for _, list := range []string{"initContainers", "containers"} {
+		changed, _ := resize[list].([]fields)
+		for _, container := range changed {
+			field := fieldResources + container["name"].(string)
+			delete(r.Digests, field)
+			if last != nil {
+				r.Digests[field] = last.Digests[field]
+			}
+		}
+	}
+}
+
 // readRecord is nil where there is none that can be read: of a delegate that an older version has sent, for example.
 func readRecord(delegate *corev1.Pod) *record {
 	r := &record{}
@@ -69,6 +84,26 @@ func (r record) write(pod *corev1.Pod) {
 // wasSent tells that a field was sent as it is now, so that a difference is the target's own doing.
 func (r *record) wasSent(field, digest string) bool {
 	return r != nil && r.Digests[field] == digest
+}
+
+func (r *record) labels() *sentStrings {
+	if r == nil {
+		return nil
+	}
+	return &sentStrings{keys: r.Labels, digest: r.Digests[fieldLabels]}
+}
+
+func (r *record) annotations() *sentStrings {
+	if r == nil {
+		return nil
+	}
+	return &sentStrings{keys: r.Annotations, digest: r.Digests[fieldAnnotations]}
+}
+
+// sentStrings are the labels or annotations that were last sent.
+type sentStrings struct {
+	keys   []string
+	digest string
 }
 
 // keysSent leaves out what marks a delegate as ours: it is never taken away.
