@@ -12,7 +12,7 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 # One set of flags for everything, so that the controller, the tests and the fleet's Kubernetes share compiled packages.
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 
-.PHONY: help build demo demo-down test test-unit test-e2e bench lint generate verify image clean
+.PHONY: help build demo demo-down test test-unit test-e2e conformance bench lint generate verify image clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,10 @@ test-unit: ## Run the tests that need no cluster
 test-e2e: build ## Run the end-to-end tests on fleets of their own
 	SPILLWAY_E2E=1 SPILLWAY_CONTROLLER=$(CONTROLLER) $(TESTSUM) --rerun-fails=1 --rerun-fails-max-failures=8 \
 		--packages=./e2e/... -- -count=1 -timeout 60m
+
+FOCUS ?= ci
+conformance: build ## Let Kubernetes' own tests judge: directly and through Spillway (FOCUS=ci or local; Linux, root)
+	SPILLWAY_CONTROLLER=$(CONTROLLER) go run ./conformance -focus=$(FOCUS) $(ARGS)
 
 bench: build ## Measure against a plain kube-scheduler, check the limits and write docs/benchmarks.md
 	SPILLWAY_CONTROLLER=$(CONTROLLER) go run ./bench -check -write
