@@ -12,10 +12,10 @@ VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null)
 # One set of flags for everything, so that the controller, the tests and the fleet's Kubernetes share compiled packages.
 export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 
-.PHONY: help build demo demo-down test test-unit test-e2e conformance bench lint generate verify image clean
+.PHONY: help build demo demo-down test test-unit test-e2e conformance bench bench-streams lint generate verify image clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## Compile the CLI and the controller into bin/
 	go build -ldflags "-X main.version=$(VERSION)" -o bin/spillway ./cmd/spillway
@@ -45,6 +45,9 @@ conformance: build ## Let Kubernetes' own tests judge: directly and through Spil
 
 bench: build ## Measure against a plain kube-scheduler, check the limits and write docs/benchmarks.md
 	SPILLWAY_CONTROLLER=$(CONTROLLER) go run ./bench -check -write
+
+bench-streams: build ## Measure exec, cp, logs and port-forward on real containers (Linux, root) and write docs/benchmarks-streams.md
+	SPILLWAY_CONTROLLER=$(CONTROLLER) go run ./bench/streams -check -write
 
 lint: ## Run the linters, import rules included
 	$(LINT) run

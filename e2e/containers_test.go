@@ -67,6 +67,9 @@ func TestRealContainersAreReachedThroughTheSourceAndLeaveNothing(t *testing.T) {
 	t.Run("a container is resized in place", k.resizes)
 	t.Run("a second deletion with less grace gets there", k.graceShrinks)
 	t.Run("a change of image restarts the container", k.imageChanges)
+	t.Run("what a container uses is told by the virtual node", k.usesAreTold)
+	t.Run("what a target refuses names the source pod and the target", k.refusalsName)
+	t.Run("a log and a command whose target is lost do not look whole", k.losesATarget)
 }
 
 // containers is a space in a fleet with real nodes.

@@ -101,9 +101,15 @@ func (s *space) askNode(t *testing.T, target, path, token string) (code int, bod
 // allowNodesProxy gives an account what a kubelet asks for before it shows logs.
 func (s *space) allowNodesProxy(t *testing.T, account *corev1.ServiceAccount) {
 	t.Helper()
+	s.allow(t, account, "nodes/proxy")
+}
+
+// allow gives an account the right to get a resource of the whole cluster, for the time of the test.
+func (s *space) allow(t *testing.T, account *corev1.ServiceAccount, resource string) {
+	t.Helper()
 	meta := metav1.ObjectMeta{Name: account.Name}
 	_, err := s.kube.RbacV1().ClusterRoles().Create(t.Context(), &rbacv1.ClusterRole{ObjectMeta: meta, Rules: []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"nodes/proxy"}, Verbs: []string{"get"}}}}, metav1.CreateOptions{})
+		{APIGroups: []string{""}, Resources: []string{resource}, Verbs: []string{"get"}}}}, metav1.CreateOptions{})
 	require.NoError(t, err)
 	_, err = s.kube.RbacV1().ClusterRoleBindings().Create(t.Context(), &rbacv1.ClusterRoleBinding{
 		ObjectMeta: meta,
