@@ -12,9 +12,16 @@ import (
 // watchSource notices what in the source ends a refusal or a wait: a namespace's labels, a pod's deletion.
 func (p *Plugin) watchSource(factory informers.SharedInformerFactory) error {
 	_, err := factory.Core().V1().Namespaces().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
+		// A pod may be here before the namespace that it was created in, and was then refused.
+		AddFunc: func(obj any) { p.waiting.callNamespace(obj.(*corev1.Namespace).Name) },
 		UpdateFunc: func(old, obj any) {
 			if was, is := old.(*corev1.Namespace), obj.(*corev1.Namespace); !maps.Equal(was.Labels, is.Labels) {
 				p.waiting.callNamespace(is.Name)
+			}
+		},
+		DeleteFunc: func(obj any) {
+			if gone, ok := untomb(obj).(*corev1.Namespace); ok {
+				p.waiting.forget(namespaceKey(gone.Name))
 			}
 		},
 	})

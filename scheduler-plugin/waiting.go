@@ -45,7 +45,7 @@ type waiting struct {
 	mu      sync.Mutex
 	moment  int64            // counts changes of targets
 	grown   map[string]int64 // the moment at which a target's room last grew
-	altered map[string]int64 // the moment at which a target last changed otherwise
+	altered map[string]int64 // the moment at which a target last changed otherwise, or a namespace
 	told    map[string]news  // of targets, since the last waking
 	lines   map[shape]*line
 	byPod   map[types.UID]*waiter
@@ -92,14 +92,14 @@ func (w *waiting) add(pod *corev1.Pod, s shape, by refusers, seen int64) {
 		found.at = found.line.pods.PushFront(found)
 	}
 	found.line.refusers = by
-	if w.missed(by, seen) {
+	if w.missed(pod, by, seen) {
 		w.call(found.line, 1)
 	}
 	w.arm()
 }
 
-func (w *waiting) missed(by refusers, seen int64) bool {
-	if w.altered[anyTarget] > seen {
+func (w *waiting) missed(pod *corev1.Pod, by refusers, seen int64) bool {
+	if w.altered[anyTarget] > seen || w.altered[namespaceKey(pod.Namespace)] > seen {
 		return true
 	}
 	for target, forRoom := range by {
@@ -169,7 +169,10 @@ func (w *waiting) heed() {
 	clear(w.told)
 }
 
-// forget drops what is known of a target that is gone.
+// namespaceKey is what no target is called.
+func namespaceKey(namespace string) string { return "namespace/" + namespace }
+
+// forget drops what is known of a target, or a namespace, that is gone.
 func (w *waiting) forget(target string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -236,3 +236,15 @@ func TestAPodThatWantsCompanyIsWokenWhenAnotherComes(t *testing.T) {
 		assert.Equal(t, []string{"shop/a"}, s.after(time.Second))
 	})
 }
+
+func TestAPodThatWasRefusedWhileItsNamespaceCameIsTriedAgain(t *testing.T) {
+	for namespace, want := range map[string][]string{"shop": {"shop/a"}, "other": nil} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSleepers()
+			seen := s.now()
+			s.callNamespace(namespace)
+			s.add(sleeper("a", 0), web, refusers{"cloud": false}, seen)
+			assert.Equal(t, want, s.after(time.Second), namespace)
+		})
+	}
+}

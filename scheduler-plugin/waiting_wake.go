@@ -43,10 +43,13 @@ func (w *waiting) callPod(pod types.UID) {
 	w.arm()
 }
 
-// callNamespace wakes one pod of each shape that is of this namespace.
+// callNamespace wakes one pod of each shape that is of this namespace, and lets a pod that is just being refused be tried
+// again.
 func (w *waiting) callNamespace(namespace string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.moment++
+	w.altered[namespaceKey(namespace)] = w.moment
 	for _, l := range w.lines {
 		if first := l.pods.Front(); first != nil && l.calls == 0 && first.Value.(*waiter).pod.Namespace == namespace {
 			w.call(l, 1)
