@@ -247,6 +247,23 @@ func TestADeletedSourceIsRememberedUntilItsDelegateIsGone(t *testing.T) {
 	assert.Empty(t, w.mirror.departed)
 }
 
+func TestADelegateThatEndsAndGoesAtOnceIsMirroredAsItEnded(t *testing.T) {
+	w := newWorld(t)
+	require.NoError(t, w.mirror.pods.GetIndexer().Add(sourcePod()))
+	gone := delegatePod()
+	gone.Status.Phase = corev1.PodSucceeded
+	w.mirror.delegateDeleted(w.target, gone)
+	_, err := w.apply(t, pair{source: sourcePod(), last: w.mirror.last[sourcePod().UID], bound: true, synced: true})
+	require.NoError(t, err)
+	written := w.source.take()
+	require.Equal(t, []string{patchWeb}, calls(written))
+	assert.Equal(t, "Succeeded", written[0].Body["status"].(map[string]any)["phase"])
+	assert.Equal(t, []string{"cloud ended uid-1"}, w.outcomes.heard)
+
+	w.mirror.sourceDeleted(sourcePod())
+	assert.Empty(t, w.mirror.last)
+}
+
 func TestOnlyPodsThatAreNotElectedAreStrays(t *testing.T) {
 	elected, daemon, local := sourcePod(), sourcePod(), sourcePod()
 	daemon.Labels, local.Labels, local.Spec.NodeName = nil, nil, "worker-1"

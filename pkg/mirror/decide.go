@@ -12,6 +12,7 @@ type pair struct {
 	departed *corev1.Pod // its last state, when it was seen to leave the cache; nil otherwise
 	target   *target.Target
 	delegate *corev1.Pod // nil: there is none
+	last     *corev1.Pod // of a delegate that had ended before it went: its last state; nil otherwise
 	bound    bool        // the source is bound to this target's virtual node
 	synced   bool        // the target's cache has been filled, so a missing delegate is really missing
 }
@@ -22,6 +23,7 @@ type action string
 const (
 	nothing        action = "nothing"
 	mirrorStatus   action = "mirror status"
+	mirrorLast     action = "mirror last status" // of a delegate that went faster than it was mirrored
 	deleteDelegate action = "delete delegate"
 	collect        action = "collect delegate" // after asking the source's API server whether the pod is really gone
 	finishSource   action = "finish source"    // its delegate is gone, so its deletion can end
@@ -47,6 +49,8 @@ func decide(p pair) action {
 		return nothing
 	case p.delegate == nil && !p.synced:
 		return nothing
+	case p.delegate == nil && p.last != nil && !ended(p.source):
+		return mirrorLast
 	case p.delegate == nil && p.source.DeletionTimestamp != nil:
 		return finishSource
 	case p.delegate == nil && !ended(p.source):

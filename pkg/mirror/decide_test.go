@@ -67,6 +67,12 @@ func TestDecide(t *testing.T) {
 			pair{source: pod(ending(30)), bound: true, synced: true}, finishSource},
 		"a source that had failed and is being deleted ends too": {
 			pair{source: pod(failed, ending(30)), bound: true, synced: true}, finishSource},
+		"a delegate that ended and went before that was mirrored is mirrored, not lost": {
+			pair{source: pod(), last: pod(succeeded), bound: true, synced: true}, mirrorLast},
+		"also before a source that is being deleted ends": {
+			pair{source: pod(ending(30)), last: pod(failed), bound: true, synced: true}, mirrorLast},
+		"once it is mirrored the source ends": {
+			pair{source: pod(failed, ending(30)), last: pod(failed), bound: true, synced: true}, finishSource},
 		"a source that runs without a delegate is lost": {
 			pair{source: pod(), bound: true, synced: true}, loseSource},
 		"a source that succeeded needs no delegate": {

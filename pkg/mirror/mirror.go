@@ -71,6 +71,7 @@ type Mirror struct {
 
 	mu       sync.Mutex
 	departed map[types.UID]*corev1.Pod // sources seen deleted, until their delegates are gone
+	last     map[types.UID]*corev1.Pod // delegates that have ended and are gone, by their sources: their last state
 	patched  map[types.UID]patch       // the last status write of each pod, to not repeat it while its echo is on the way
 	followed map[types.UID]bool        // pods whose references are kept in sync
 	strays   map[types.UID]*corev1.Pod // pods that are on a virtual node by mistake and are being deleted
@@ -103,6 +104,7 @@ func New(o Options) (*Mirror, error) {
 			workqueue.NewTypedItemExponentialFailureRateLimiter[types.UID](retryBase, retryMax),
 			workqueue.TypedRateLimitingQueueConfig[types.UID]{Name: "mirror"}),
 		departed: map[types.UID]*corev1.Pod{},
+		last:     map[types.UID]*corev1.Pod{},
 		patched:  map[types.UID]patch{},
 		followed: map[types.UID]bool{},
 		strays:   map[types.UID]*corev1.Pod{},
@@ -238,17 +240,22 @@ func (m *Mirror) sourceDeleted(obj any) {
 	}
 	m.mu.Lock()
 	m.departed[pod.UID] = pod
+	delete(m.last, pod.UID)
 	delete(m.patched, pod.UID)
 	delete(m.asked, pod.UID)
 	m.mu.Unlock()
 	m.queue.Add(pod.UID)
 }
 
-// delegateDeleted ends the shipping for a delegate and looks at its source again.
+// delegateDeleted ends the shipping for a delegate and looks at its source again. One that has ended is kept until its
+// source is gone: it may go faster than its end is mirrored, and a Job must not count as lost what succeeded.
 func (m *Mirror) delegateDeleted(t *target.Target, delegate *corev1.Pod) {
 	uid := types.UID(delegate.Labels[v1alpha1.LabelSourceUID])
 	m.mu.Lock()
 	followed := m.followed[uid]
+	if delete(m.last, uid); ended(delegate) && m.Source(uid) != nil {
+		m.last[uid] = delegate
+	}
 	delete(m.followed, uid)
 	delete(m.asked, delegate.UID)
 	delete(m.orphans, delegate.UID)

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/delegate"
 )
 
@@ -20,13 +21,16 @@ import (
 func (m *Mirror) reconcile(ctx context.Context, uid types.UID) (time.Duration, error) {
 	source := m.Source(uid)
 	m.mu.Lock()
-	departed := m.departed[uid]
+	departed, last := m.departed[uid], m.last[uid]
 	m.mu.Unlock()
 	var again time.Duration
 	delegates := 0
 	for _, t := range m.Registry.List() {
 		p := pair{source: source, departed: departed, target: t, delegate: t.DelegateOf(uid), synced: t.Synced()}
 		p.bound = source != nil && source.Spec.NodeName == t.NodeName()
+		if last != nil && last.Labels[v1alpha1.LabelTarget] == t.Name() {
+			p.last = last
+		}
 		if p.delegate != nil {
 			delegates++
 		}
@@ -42,6 +46,7 @@ func (m *Mirror) reconcile(ctx context.Context, uid types.UID) (time.Duration, e
 		}
 		m.mu.Lock()
 		delete(m.departed, uid)
+		delete(m.last, uid)
 		m.mu.Unlock()
 	}
 	return again, nil
@@ -49,6 +54,9 @@ func (m *Mirror) reconcile(ctx context.Context, uid types.UID) (time.Duration, e
 
 func (m *Mirror) apply(ctx context.Context, p pair, do action) (time.Duration, error) {
 	switch do {
+	case mirrorLast:
+		p.delegate = p.last
+		fallthrough
 	case mirrorStatus:
 		m.keepFollowing(ctx, p)
 		if ended(p.delegate) && p.source.DeletionTimestamp == nil {
