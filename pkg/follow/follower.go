@@ -100,6 +100,8 @@ func (f *Follower) Release(ctx context.Context, dest Destination, namespace stri
 	for _, key := range l.holds[pod] {
 		if l.replicas[key].release(podUID) {
 			f.schedule(l, key)
+		} else if l.replicas[key].needing.Len() == 0 {
+			l.queue.Add(key) // it may be that only this pod kept it
 		}
 	}
 	delete(l.holds, pod)
@@ -177,6 +179,9 @@ func (f *Follower) hold(
 			l.replicas[key] = newReplica(f.follow(key.sourceKey, waker{l, key}))
 		}
 		l.replicas[key].users.Insert(pod.UID)
+		if !reference.Optional {
+			l.replicas[key].needing.Insert(pod.UID)
+		}
 		if !slices.Contains(l.holds[by], key) {
 			l.holds[by] = append(l.holds[by], key)
 		}

@@ -12,20 +12,25 @@ import (
 type replica struct {
 	source      *source
 	users       sets.Set[types.UID]
+	needing     sets.Set[types.UID] // the users for which it is not optional
 	unusedSince time.Time
 	shipped     string    // hash of the content that the target had
 	checked     time.Time // when it had it
 	uid         types.UID // of the copy; empty when not known
+	ending      bool      // its deletion has begun
 	failing     bool
 }
 
-func newReplica(s *source) *replica { return &replica{source: s, users: sets.New[types.UID]()} }
+func newReplica(s *source) *replica {
+	return &replica{source: s, users: sets.New[types.UID](), needing: sets.New[types.UID]()}
+}
 
 func (r *replica) unused() bool { return r.users.Len() == 0 }
 
 // release says whether pod was the last user.
 func (r *replica) release(pod types.UID) bool {
 	r.users.Delete(pod)
+	r.needing.Delete(pod)
 	r.unusedSince = time.Now()
 	return r.unused()
 }
@@ -66,7 +71,9 @@ func (f *Follower) planLocked(l *lane, key replicaKey) step {
 		if time.Since(r.unusedSince) >= f.options.Linger {
 			next.verb = doRemove
 		}
-	case next.content == nil: // not there, or deleted while pods use it: the copy stays
+	case next.content == nil && (r.shipped != "" || r.ending) && r.needing.Len() == 0: // deleted, and all that use it can do without
+		next.verb = doRemove
+	case next.content == nil: // not there, or deleted while pods need it, whose next container must still start
 	case r.shipped != next.content.hash || time.Since(r.checked) >= f.options.Recheck:
 		next.verb = doShip
 	}
@@ -80,7 +87,7 @@ func (f *Follower) begin(l *lane, key replicaKey) step {
 	defer f.mu.Unlock()
 	next := f.planLocked(l, key)
 	if next.verb == doRemove {
-		l.replicas[key].shipped = ""
+		l.replicas[key].shipped, l.replicas[key].ending = "", true
 	}
 	return next
 }
@@ -99,6 +106,7 @@ func (f *Follower) finish(l *lane, key replicaKey, did step, uid types.UID, err 
 		return
 	}
 	l.queue.Forget(key)
+	r.ending = false
 	switch {
 	case did.verb == doShip:
 		r.shipped, r.checked, r.uid = did.content.hash, time.Now(), uid

@@ -144,6 +144,30 @@ func TestDeletionInTheSourceKeepsTheCopyWhilePodsUseIt(t *testing.T) {
 	})
 }
 
+func TestDeletionInTheSourceDeletesACopyThatIsOptionalForAll(t *testing.T) {
+	inBubble(t, []runtime.Object{configMap("app", "1")}, func(t *testing.T, f *Follower, source *fake.Clientset) {
+		heata := newTarget("heata")
+		require.NoError(t, f.Ensure(t.Context(), heata, targetSpace, pod("p", usesConfigMap("app", true))))
+		require.NoError(t, f.Ensure(t.Context(), heata, targetSpace, pod("q", usesConfigMap("app", false))))
+		synctest.Wait()
+		heata.calls()
+		require.NoError(t, source.CoreV1().ConfigMaps("default").Delete(t.Context(), "app", metav1.DeleteOptions{}))
+		synctest.Wait()
+		assert.Empty(t, heata.calls(), "q needs it")
+
+		f.Release(t.Context(), heata, targetSpace, "q")
+		synctest.Wait()
+		assert.Equal(t, []string{"delete"}, heata.calls())
+		passes(time.Minute)
+		assert.Empty(t, heata.calls(), "once")
+
+		_, err := source.CoreV1().ConfigMaps("default").Create(t.Context(), configMap("app", "3"), metav1.CreateOptions{})
+		require.NoError(t, err)
+		synctest.Wait()
+		assert.Equal(t, map[string]string{"key": "3"}, heata.configMap(t, "app").Data)
+	})
+}
+
 func TestACopyThatSomebodyDeletedComesBack(t *testing.T) {
 	using(t, func(t *testing.T, f *Follower, _ *fake.Clientset, heata *target) {
 		gone := heata.configMap(t, "app")
