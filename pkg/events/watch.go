@@ -85,7 +85,7 @@ func (w *watcher) read(ctx context.Context) error {
 	}
 	options := metav1.ListOptions{FieldSelector: aboutPods, Limit: pageSize}
 	for {
-		page, err := w.target.Client().CoreV1().Events(w.namespace()).List(ctx, options)
+		page, err := w.target.Client().CoreV1().Events(w.target.DelegateNamespace()).List(ctx, options)
 		if err != nil {
 			return fmt.Errorf("listing events: %w", err)
 		}
@@ -102,7 +102,7 @@ func (w *watcher) follow(ctx context.Context, version string) error {
 	news, err := watchtools.NewRetryWatcherWithContext(ctx, version, &cache.ListWatch{
 		WatchFuncWithContext: func(ctx context.Context, o metav1.ListOptions) (watch.Interface, error) {
 			o.FieldSelector = aboutPods
-			return w.target.Client().CoreV1().Events(w.namespace()).Watch(ctx, o)
+			return w.target.Client().CoreV1().Events(w.target.DelegateNamespace()).Watch(ctx, o)
 		}})
 	if err != nil {
 		return fmt.Errorf("watching events: %w", err)
@@ -138,12 +138,4 @@ func (w *watcher) recall(ctx context.Context) error {
 			return nil
 		}
 	}
-}
-
-// namespace is where delegates may be; all when there may be several.
-func (w *watcher) namespace() string {
-	if spec := w.target.Spec(); spec.Namespaces.Mapping == v1alpha1.MappingFixed {
-		return spec.Namespaces.Name
-	}
-	return metav1.NamespaceAll
 }

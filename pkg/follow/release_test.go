@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/kubernetes/fake"
@@ -78,6 +79,21 @@ func TestADeletionIsTriedUntilItSucceeds(t *testing.T) {
 		f.Release(t.Context(), heata, targetSpace, "p")
 		passes(time.Hour)
 		assert.Less(t, len(heata.calls()), 25)
+		up()
+		passes(lastRetry)
+		assert.True(t, heata.isEmpty())
+	})
+}
+
+func TestADeletionOfWhatIsOptionalIsTriedUntilItSucceeds(t *testing.T) {
+	inBubble(t, []runtime.Object{configMap("app", "1")}, func(t *testing.T, f *Follower, source *fake.Clientset) {
+		heata := newTarget("heata")
+		require.NoError(t, f.Ensure(t.Context(), heata, targetSpace, pod("p", usesConfigMap("app", true))))
+		synctest.Wait()
+		up := heata.down("delete")
+		require.NoError(t, source.CoreV1().ConfigMaps("default").Delete(t.Context(), "app", metav1.DeleteOptions{}))
+		passes(time.Hour)
+		assert.False(t, heata.isEmpty())
 		up()
 		passes(lastRetry)
 		assert.True(t, heata.isEmpty())

@@ -17,7 +17,6 @@ type replica struct {
 	shipped     string    // hash of the content that the target had
 	checked     time.Time // when it had it
 	uid         types.UID // of the copy; empty when not known
-	ending      bool      // its deletion has begun
 	failing     bool
 }
 
@@ -71,7 +70,7 @@ func (f *Follower) planLocked(l *lane, key replicaKey) step {
 		if time.Since(r.unusedSince) >= f.options.Linger {
 			next.verb = doRemove
 		}
-	case next.content == nil && (r.shipped != "" || r.ending) && r.needing.Len() == 0: // deleted, and all that use it can do without
+	case next.content == nil && r.uid != "" && r.needing.Len() == 0: // deleted, and all that use it can do without
 		next.verb = doRemove
 	case next.content == nil: // not there, or deleted while pods need it, whose next container must still start
 	case r.shipped != next.content.hash || time.Since(r.checked) >= f.options.Recheck:
@@ -87,7 +86,7 @@ func (f *Follower) begin(l *lane, key replicaKey) step {
 	defer f.mu.Unlock()
 	next := f.planLocked(l, key)
 	if next.verb == doRemove {
-		l.replicas[key].shipped, l.replicas[key].ending = "", true
+		l.replicas[key].shipped = ""
 	}
 	return next
 }
@@ -106,7 +105,6 @@ func (f *Follower) finish(l *lane, key replicaKey, did step, uid types.UID, err 
 		return
 	}
 	l.queue.Forget(key)
-	r.ending = false
 	switch {
 	case did.verb == doShip:
 		r.shipped, r.checked, r.uid = did.content.hash, time.Now(), uid

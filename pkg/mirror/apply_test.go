@@ -259,6 +259,7 @@ func TestADelegateThatEndsAndGoesAtOnceIsMirroredAsItEnded(t *testing.T) {
 	require.Equal(t, []string{patchWeb}, calls(written))
 	assert.Equal(t, "Succeeded", written[0].Body["status"].(map[string]any)["phase"])
 	assert.Equal(t, []string{"cloud ended uid-1"}, w.outcomes.heard)
+	assert.Empty(t, w.mirror.followed, "nothing is shipped for what is gone")
 
 	w.mirror.sourceDeleted(sourcePod())
 	assert.Empty(t, w.mirror.last)

@@ -55,14 +55,10 @@ func (m *Mirror) reconcile(ctx context.Context, uid types.UID) (time.Duration, e
 func (m *Mirror) apply(ctx context.Context, p pair, do action) (time.Duration, error) {
 	switch do {
 	case mirrorLast:
-		p.delegate = p.last
-		fallthrough
+		return 0, m.mirrorStatus(ctx, p, p.last)
 	case mirrorStatus:
 		m.keepFollowing(ctx, p)
-		if ended(p.delegate) && p.source.DeletionTimestamp == nil {
-			m.Outcomes.DelegateEnded(p.target, p.source.UID)
-		}
-		if err := m.mirrorStatus(ctx, p); err != nil || ended(p.delegate) {
+		if err := m.mirrorStatus(ctx, p, p.delegate); err != nil || ended(p.delegate) {
 			return 0, err
 		}
 		return m.sendChanges(ctx, p)
@@ -81,8 +77,12 @@ func (m *Mirror) apply(ctx context.Context, p pair, do action) (time.Duration, e
 	return 0, nil
 }
 
-func (m *Mirror) mirrorStatus(ctx context.Context, p pair) error {
-	want := delegate.Status(p.source, p.delegate, delegate.StatusOptions{
+// mirrorStatus writes what the delegate's state, of now or the last one, is on the source pod.
+func (m *Mirror) mirrorStatus(ctx context.Context, p pair, state *corev1.Pod) error {
+	if ended(state) && p.source.DeletionTimestamp == nil {
+		m.Outcomes.DelegateEnded(p.target, p.source.UID)
+	}
+	want := delegate.Status(p.source, state, delegate.StatusOptions{
 		Network: p.target.Spec().Network,
 		Target:  p.target.Name(),
 		HostIP:  m.NodeIP,

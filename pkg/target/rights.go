@@ -89,7 +89,9 @@ func usefulRights(spec *v1alpha1.TargetSpec) []right {
 	}
 }
 
-// delegateNamespace is the only one that delegates go to; "" when there may be several.
+// DelegateNamespace is the only one that delegates go to; "" when there may be several.
+func (t *Target) DelegateNamespace() string { return delegateNamespace(t.Spec()) }
+
 func delegateNamespace(spec *v1alpha1.TargetSpec) string {
 	if spec.Namespaces.Mapping == v1alpha1.MappingFixed {
 		return spec.Namespaces.Name
