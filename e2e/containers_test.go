@@ -146,7 +146,7 @@ func (k *containers) reachesItsAPI(t *testing.T) {
 
 func (k *containers) eventsComeHome(t *testing.T) {
 	expectEventually(t, soon, "kubectl describe to show events of alpha", func(context.Context) error {
-		return containsAll(k.kubectl(t, "", "describe", "pod", "alpha"), "kubelet, alpha", "Created", "Started")
+		return containsAll(k.kubectl(t, "", "describe", "pod", "alpha"), "kubelet", "target alpha: Container created", "target alpha: Container started")
 	})
 }
 

@@ -25,9 +25,9 @@ func TestWhatHappensToADelegateIsToldOnItsPod(t *testing.T) {
 	said := cloud.say(t, sent, "BackOff", "Back-off restarting failed container")
 	told := s.expectTold(pod, "BackOff", 1)
 
-	assert.Equal(t, "kubelet, cloud", told.Source.Component)
+	assert.Equal(t, corev1.EventSource{Component: "kubelet", Host: "cloud"}, told.Source)
 	assert.Equal(t, corev1.EventTypeWarning, told.Type)
-	assert.Equal(t, "Back-off restarting failed container", told.Message)
+	assert.Equal(t, "target cloud: Back-off restarting failed container", told.Message)
 	assert.Equal(t, "spec.containers{main}", told.InvolvedObject.FieldPath)
 	cloud.sayAgain(t, said, 7)
 	again := s.expectTold(pod, "BackOff", 7)

@@ -21,8 +21,10 @@ var nameEnd = regexp.MustCompile(fmt.Sprintf("-[%s]{%d}$", consonants, delegateH
 // IsName tells whether a pod of this name may be a delegate; of other pods hardly any name is such.
 func IsName(name string) bool { return nameEnd.MatchString(name) }
 
-// Event returns what a target's event about a delegate is on its source pod: the same reason, type, message and count, with
-// the target's name beside who reports it. Its own name follows from the target's event, so that it is written once.
+// Event returns what a target's event about a delegate is on its source pod: the same reporter, reason, type and count, and
+// the message after the target's name. `kubectl describe` and `kubectl events` show nothing else in which the name could be,
+// and the reporter is what events are selected by (`source=kubelet`). Its own name follows from the target's event, so that
+// it is written once.
 func Event(source *corev1.Pod, got *corev1.Event, o StatusOptions) *corev1.Event {
 	reporter := got.Source.Component
 	if reporter == "" {
@@ -38,9 +40,9 @@ func Event(source *corev1.Pod, got *corev1.Event, o StatusOptions) *corev1.Event
 		InvolvedObject: corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: source.Namespace, Name: source.Name,
 			UID: source.UID, FieldPath: word(got.InvolvedObject.FieldPath)},
 		Reason:              word(got.Reason),
-		Message:             line(got.Message),
+		Message:             saidBy(o.Target, got.Message),
 		Type:                eventType(got.Type),
-		Source:              corev1.EventSource{Component: word(reporter) + ", " + o.Target},
+		Source:              corev1.EventSource{Component: word(reporter), Host: o.Target},
 		ReportingController: word(reporter),
 		ReportingInstance:   o.Target,
 		FirstTimestamp:      notLater(first, o.Now),

@@ -32,8 +32,8 @@ func TestAnEventOfADelegateIsItsSourcePods(t *testing.T) {
 			Labels: map[string]string{v1alpha1.LabelTarget: "heata"}},
 		InvolvedObject: corev1.ObjectReference{APIVersion: "v1", Kind: "Pod", Namespace: "media", Name: "render-0-x8vbz", UID: source.UID,
 			FieldPath: "spec.containers{main}"},
-		Reason: "BackOff", Message: "Back-off restarting failed container", Type: corev1.EventTypeWarning,
-		Source:              corev1.EventSource{Component: "kubelet, heata"},
+		Reason: "BackOff", Message: "target heata: Back-off restarting failed container", Type: corev1.EventTypeWarning,
+		Source:              corev1.EventSource{Component: "kubelet", Host: "heata"},
 		ReportingController: "kubelet", ReportingInstance: "heata", FirstTimestamp: t0, LastTimestamp: t1, Count: 3,
 	}
 
@@ -88,9 +88,9 @@ func TestWhatATargetSaysInAnEventIsBounded(t *testing.T) {
 	got := delegate.Event(boundPod(), event, isolated)
 
 	assert.Equal(t, corev1.EventTypeNormal, got.Type)
-	assert.Equal(t, "scheduler, heata", got.Source.Component)
+	assert.Equal(t, corev1.EventSource{Component: "scheduler", Host: "heata"}, got.Source)
 	assert.Len(t, got.Reason, 128)
-	assert.True(t, strings.HasPrefix(got.Message, "two lines[31mm"), got.Message)
+	assert.True(t, strings.HasPrefix(got.Message, "target heata: two lines[31mm"), got.Message)
 	assert.LessOrEqual(t, len(got.Message), 1<<10)
 }
 
