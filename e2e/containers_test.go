@@ -62,9 +62,11 @@ func TestRealContainersAreReachedThroughTheSourceAndLeaveNothing(t *testing.T) {
 	t.Run("a container that takes too much memory is killed, and it shows", k.outOfMemory)
 	t.Run("exec, cp and port-forward reach a container in either cluster", k.kubectlWorks)
 	t.Run("a pod reaches its own API server as a Service", k.reachesItsAPI)
+	t.Run("the API server is a proxy to the virtual node", k.isProxiedTo)
 	t.Run("kubectl describe shows what the target's kubelet says", k.eventsComeHome)
 	t.Run("kubectl debug gets a shell beside a container", k.debugWorks)
 	t.Run("a container is resized in place", k.resizes)
+	t.Run("a pod is resized as a whole", k.resizesAsAWhole)
 	t.Run("a second deletion with less grace gets there", k.graceShrinks)
 	t.Run("a change of image restarts the container", k.imageChanges)
 	t.Run("what a container uses is told by the virtual node", k.usesAreTold)
@@ -144,6 +146,12 @@ func (k *containers) reachesItsAPI(t *testing.T) {
 	assert.Regexp(t, `^10\.201\.\d+\.1 is reached\n$`, out)
 }
 
+func (k *containers) isProxiedTo(t *testing.T) {
+	out := k.kubectl(t, "", "get", "--raw", "/api/v1/nodes/spillway-alpha/proxy/pods")
+
+	assert.Contains(t, out, `"name":"alpha"`)
+}
+
 func (k *containers) eventsComeHome(t *testing.T) {
 	expectEventually(t, soon, "kubectl describe to show events of alpha", func(context.Context) error {
 		return containsAll(k.kubectl(t, "", "describe", "pod", "alpha"), "kubelet", "target alpha: Container created", "target alpha: Container started")
@@ -175,6 +183,20 @@ func (k *containers) resizes(t *testing.T) {
 	})
 	assert.Greater(t, after.Generation, before.Generation)
 	assert.Equal(t, before.Status.ContainerStatuses[0].ContainerID, after.Status.ContainerStatuses[0].ContainerID, "in place")
+}
+
+func (k *containers) resizesAsAWhole(t *testing.T) {
+	k.createElected("whole", onNodeOf("alpha"), func(_ *metav1.ObjectMeta, spec *corev1.PodSpec) {
+		spec.Resources = &corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("300m")}}
+		spec.TerminationGracePeriodSeconds = ptr.To[int64](0)
+	})
+	k.expectPhase(t, "whole", corev1.PodRunning)
+
+	k.kubectl(t, "", "patch", "pod", "whole", "--subresource=resize", "-p", `{"spec":{"resources":{"limits":{"cpu":"400m"}}}}`)
+
+	k.expectThat(t, "whole", "have what it was resized to", func(pod *corev1.Pod) bool {
+		return pod.Status.Resources != nil && pod.Status.Resources.Limits.Cpu().String() == "400m" && pod.Status.ObservedGeneration == pod.Generation
+	})
 }
 
 func (k *containers) graceShrinks(t *testing.T) {

@@ -41,7 +41,7 @@ func (p *process) kubeletAPI(ctx context.Context) (virtualnode.Endpoints, error)
 		if err != nil {
 			return virtualnode.Endpoint{}, err
 		}
-		server, err := kubelet.New(kubelet.Options{NodeName: node, Address: p.options.kubeletAddress,
+		server, err := kubelet.New(kubelet.Options{NodeName: node, Address: p.options.kubeletAddress, Ports: p.options.kubeletPorts,
 			Certificates: certificates.Certificate, Auth: auth, Locator: locator{p},
 			Usage: usage.New(usage.Options{NodeName: node, Clock: clock.RealClock{}, Place: func() (usage.Place, bool) { return p.placeOf(node) }})})
 		if err != nil {

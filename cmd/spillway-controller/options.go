@@ -9,14 +9,19 @@ import (
 	"github.com/go-logr/zapr"
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 )
+
+// defaultKubeletPorts begin with a kubelet's usual one, which some tools take for granted.
+var defaultKubeletPorts = utilnet.PortRange{Base: 10250, Size: 250}
 
 // options are the command's flags.
 type options struct {
 	kubeconfig              string
 	kubeletAddress          string
+	kubeletPorts            utilnet.PortRange
 	kubeletServingSigner    bool
 	metricsAddress          string
 	pprofAddress            string
@@ -40,6 +45,8 @@ func newCommand() *cobra.Command {
 	f := command.Flags()
 	f.StringVar(&o.kubeconfig, "kubeconfig", "", "kubeconfig of the source cluster; empty: that of the pod this runs in")
 	f.StringVar(&o.kubeletAddress, "kubelet-address", os.Getenv("POD_IP"), "address on which the API server reaches the virtual nodes' kubelet API")
+	o.kubeletPorts = defaultKubeletPorts
+	f.Var(&o.kubeletPorts, "kubelet-ports", "ports of the virtual nodes' kubelet APIs, one each, such as 10250-10499; empty: any that are free")
 	f.BoolVar(&o.kubeletServingSigner, "kubelet-serving-signer", true, "have serving certificates signed by kubernetes.io/kubelet-serving; else they are self-signed")
 	f.StringVar(&o.metricsAddress, "metrics-bind-address", ":8080", "address of /metrics, and of /metrics/scheduler with kube-scheduler's own")
 	f.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "address of /healthz and /readyz")

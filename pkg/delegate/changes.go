@@ -121,14 +121,30 @@ func resizePatch(source, delegate *corev1.PodSpec, last *record) fields {
 		if has == nil {
 			return
 		}
-		changed := fields{}
-		changed.resized("requests", has.Resources.Requests, c.Resources.Requests)
-		changed.resized("limits", has.Resources.Limits, c.Resources.Limits)
+		changed := resized(&has.Resources, &c.Resources)
 		if len(changed) > 0 && !last.wasSent(fieldResources+c.Name, digestOfResources(&c.Resources)) {
 			spec.add(list, fields{"name": c.Name, "resources": changed})
 		}
 	})
+	changed := resized(delegate.Resources, source.Resources)
+	if len(changed) > 0 && !last.wasSent(fieldResources, digestOfResources(source.Resources)) {
+		spec["resources"] = changed
+	}
 	return spec
+}
+
+// resized has what differs, for containers as for pods, which may have no resources of their own.
+func resized(has, wants *corev1.ResourceRequirements) fields {
+	if wants == nil {
+		return fields{}
+	}
+	if has == nil {
+		has = &corev1.ResourceRequirements{}
+	}
+	changed := fields{}
+	changed.resized("requests", has.Requests, wants.Requests)
+	changed.resized("limits", has.Limits, wants.Limits)
+	return changed
 }
 
 func containerOf(spec *corev1.PodSpec, list, name string) *corev1.Container {

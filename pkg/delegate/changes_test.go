@@ -45,6 +45,11 @@ func adding(capability corev1.Capability) func(*corev1.EphemeralContainerCommon)
 	}
 }
 
+// asAWhole gives a pod CPUs that its containers share.
+func asAWhole(pod *corev1.Pod, cpus string) {
+	pod.Spec.Resources = &corev1.ResourceRequirements{Limits: corev1.ResourceList{corev1.ResourceCPU: resource.MustParse(cpus)}}
+}
+
 func TestWhatChangesInASourcePodIsSent(t *testing.T) {
 	tests := map[string]struct {
 		change, meanwhile          func(source, sent *corev1.Pod)
@@ -105,6 +110,11 @@ func TestWhatChangesInASourcePodIsSent(t *testing.T) {
 				source.Spec.Containers[0].Resources.Requests[corev1.ResourceCPU] = resource.MustParse("4")
 			},
 			wantResize: `{"spec":{"containers":[{"name":"main","resources":{"requests":{"cpu":"4"}}}]}}`,
+		},
+		"a resize of the pod as a whole": {
+			meanwhile:  func(source, sent *corev1.Pod) { asAWhole(source, "2"); asAWhole(sent, "2") },
+			change:     func(source, _ *corev1.Pod) { asAWhole(source, "4") },
+			wantResize: `{"spec":{"resources":{"limits":{"cpu":"4"}}}}`,
 		},
 		"a debugger": {
 			change: func(source, _ *corev1.Pod) {

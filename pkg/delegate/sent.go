@@ -13,7 +13,7 @@ import (
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 )
 
-// The fields of a record; those of containers are followed by the container's name.
+// The fields of a record; those of containers are followed by the container's name, which the pod's own resources have none of.
 const (
 	fieldLabels      = "labels"
 	fieldAnnotations = "annotations"
@@ -42,6 +42,7 @@ func recordOf(source, sent *corev1.Pod) record {
 			fieldAnnotations: digestOfMap(sent.Annotations),
 			fieldTolerations: digestOfTolerations(source.Spec.Tolerations),
 			fieldDeadline:    digestOfSeconds(source.Spec.ActiveDeadlineSeconds),
+			fieldResources:   digestOfResources(source.Spec.Resources),
 		},
 	}
 	eachContainer(&source.Spec, func(_ string, c *corev1.Container) {
@@ -54,15 +55,20 @@ func recordOf(source, sent *corev1.Pod) record {
 // oweResize keeps in a record what was sent before of resources that are still to be changed. Their patch is another one: if
 // it is refused it must be tried again.
 func (r record) oweResize(resize fields, last *record) {
+	owe := func(field string) {
+		delete(r.Digests, field)
+		if last != nil {
+			r.Digests[field] = last.Digests[field]
+		}
+	}
 	for _, list := range []string{"initContainers", "containers"} {
 		changed, _ := resize[list].([]fields)
 		for _, container := range changed {
-			field := fieldResources + container["name"].(string)
-			delete(r.Digests, field)
-			if last != nil {
-				r.Digests[field] = last.Digests[field]
-			}
+			owe(fieldResources + container["name"].(string))
 		}
+	}
+	if _, ok := resize["resources"]; ok {
+		owe(fieldResources)
 	}
 }
 
@@ -159,6 +165,9 @@ func digestOfSeconds(seconds *int64) string {
 }
 
 func digestOfResources(r *corev1.ResourceRequirements) string {
+	if r == nil {
+		return ""
+	}
 	var parts []string
 	add := func(kind string, list corev1.ResourceList) {
 		for _, name := range resizable {

@@ -101,10 +101,16 @@ func kindConfig(c Cluster) *v1alpha4.Cluster {
 }
 
 // addressFor is where a source's API server finds what listens on this machine: for one in a container, this machine's
-// address in the container's network.
+// address in the container's network. Others prefer the network of any real node to 127.0.0.1, where an API server reaches
+// logs but refuses to be a proxy to (`kubectl get --raw /api/v1/nodes/NAME/proxy/…`).
 func (f *Fleet) addressFor(ctx context.Context, source string) (string, error) {
 	c := f.cluster(source)
 	if c.Runtime != RuntimeKind {
+		for _, other := range f.state.Config.Clusters {
+			if n, ok := f.state.Networks[other.Name]; ok {
+				return n.host(), nil
+			}
+		}
 		return loopback, nil
 	}
 	client, err := c.kube()

@@ -8,19 +8,21 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/go-logr/logr"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
 
-// Options of a Server; all but Address and Port are needed.
+// Options of a Server; all but Address and Ports are needed.
 type Options struct {
 	// NodeName is the virtual node's: one server serves one node, because the paths of the kubelet API do not name it.
 	NodeName string
 	// Address to listen on; every address of the machine when empty.
 	Address string
-	// Port to listen on; a free one when 0.
-	Port int
+	// Ports of which the first free one is taken; any free one when there are none.
+	Ports utilnet.PortRange
 	// Certificates gives the serving certificate; see Serving.
 	Certificates func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	Auth         Auth
@@ -54,15 +56,21 @@ func New(o Options) (*Server, error) {
 	return &Server{options: o, limits: limits{headerTimeout, requestTimeout, idleTimeout}}, nil
 }
 
-// Listen takes the port, so that the Node object can carry it before Serve is called. Its errors are those of net.Listen.
+// Listen takes a port, so that the Node object can carry it before Serve is called. Its errors are those of net.Listen.
 func (s *Server) Listen() (net.Addr, error) {
-	address := net.JoinHostPort(s.options.Address, strconv.Itoa(s.options.Port))
-	listener, err := net.Listen("tcp", address)
-	if err != nil {
-		return nil, fmt.Errorf("listening on %s for the kubelet API of %s: %w", address, s.options.NodeName, err)
+	ports := s.options.Ports
+	for port := ports.Base; ; port++ {
+		listener, err := net.Listen("tcp", net.JoinHostPort(s.options.Address, strconv.Itoa(port)))
+		switch {
+		case err == nil:
+			s.listener = listener
+			return listener.Addr(), nil
+		case !errors.Is(err, syscall.EADDRINUSE):
+			return nil, fmt.Errorf("listening for the kubelet API of %s: %w", s.options.NodeName, err)
+		case !ports.Contains(port + 1):
+			return nil, fmt.Errorf("listening for the kubelet API of %s: none of the ports %s is free: give more of them: %w", s.options.NodeName, ports, err)
+		}
 	}
-	s.listener = listener
-	return listener.Addr(), nil
 }
 
 // Serve answers requests until ctx is done; then it ends every stream and returns nil. Call Listen first.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,6 +23,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	utilnet "k8s.io/apimachinery/pkg/util/net"
 )
 
 func TestNewNeedsEveryOption(t *testing.T) {
@@ -29,14 +31,38 @@ func TestNewNeedsEveryOption(t *testing.T) {
 	require.Error(t, err, "a server without Auth would be open to everybody")
 }
 
-func TestListenNamesTheAddressThatIsTaken(t *testing.T) {
+func TestListenTakesTheFirstFreePort(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	defer taken.Close()
-	server := &Server{options: Options{NodeName: nodeName, Address: "127.0.0.1", Port: taken.Addr().(*net.TCPAddr).Port}}
-	_, err = server.Listen()
-	require.ErrorContains(t, err, taken.Addr().String())
-	require.ErrorContains(t, server.Serve(t.Context()), "Listen was not called")
+	defer func() { _ = taken.Close() }()
+	base := taken.Addr().(*net.TCPAddr).Port
+	listening := func(ports string) (net.Addr, error) {
+		server := &Server{options: Options{NodeName: nodeName, Address: "127.0.0.1", Ports: *utilnet.ParsePortRangeOrDie(ports)}}
+		address, err := server.Listen()
+		if err == nil {
+			t.Cleanup(func() { _ = server.listener.Close() })
+		} else {
+			require.ErrorContains(t, server.Serve(t.Context()), "Listen was not called")
+		}
+		return address, err
+	}
+
+	first, err := listening(fmt.Sprintf("%d-%d", base, base+50))
+	require.NoError(t, err)
+	assert.Greater(t, first.(*net.TCPAddr).Port, base)
+	assert.LessOrEqual(t, first.(*net.TCPAddr).Port, base+50)
+
+	_, err = listening(strconv.Itoa(base))
+	require.ErrorContains(t, err, fmt.Sprintf("none of the ports %d-%d is free", base, base))
+
+	_, err = listening("")
+	require.NoError(t, err, "any port will do")
+}
+
+func TestListenNamesAnAddressThatIsNotThisMachines(t *testing.T) {
+	server := &Server{options: Options{NodeName: nodeName, Address: "192.0.2.77", Ports: *utilnet.ParsePortRangeOrDie("10250-10499")}}
+	_, err := server.Listen()
+	require.ErrorContains(t, err, "192.0.2.77:10250", "it is not tried 250 times")
 }
 
 func TestPodsListsTheSourcePodsOnTheNode(t *testing.T) {

@@ -3,6 +3,7 @@ package target
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -10,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/component-helpers/nodedeclaredfeatures/features"
 	resourcehelper "k8s.io/component-helpers/resource"
 	ctrllog "sigs.k8s.io/controller-runtime/pkg/log"
 
@@ -22,6 +24,7 @@ type Room struct {
 	Delegates   int32
 	Allocatable corev1.ResourceList
 	Free        corev1.ResourceList
+	Features    []string // those that all of the nodes declare
 }
 
 // Room adds up the nodes that delegates may run on, and the pods on them.
@@ -75,11 +78,25 @@ func (c *Controller) selfRoom(ctx context.Context) Room {
 }
 
 func (r *Room) addNode(node *corev1.Node) {
+	if r.Nodes == 0 {
+		r.Features = knownFeatures()
+	}
+	r.Features = slices.DeleteFunc(r.Features, func(f string) bool { return !slices.Contains(node.Status.DeclaredFeatures, f) })
 	r.Nodes++
 	for name, q := range node.Status.Allocatable {
 		add(r.Allocatable, name, q)
 		add(r.Free, name, q)
 	}
+}
+
+// knownFeatures are those that nodes may declare: a target's own words would go into the source's Node as they are.
+func knownFeatures() []string {
+	names := make([]string, len(features.AllFeatures))
+	for i, feature := range features.AllFeatures {
+		names[i] = feature.Name()
+	}
+	slices.Sort(names)
+	return names
 }
 
 // UsableNodes are the nodes that the target's nodeSelector admits and that take pods. Where nodes are not watched, one
@@ -163,6 +180,7 @@ func RoomChanged(old, obj any) bool {
 		return was.Spec.Unschedulable != now.Spec.Unschedulable || nodeReady(was) != nodeReady(now) ||
 			!equality.Semantic.DeepEqual(was.Status.Allocatable, now.Status.Allocatable) ||
 			!equality.Semantic.DeepEqual(was.Spec.Taints, now.Spec.Taints) ||
+			!slices.Equal(was.Status.DeclaredFeatures, now.Status.DeclaredFeatures) ||
 			!equality.Semantic.DeepEqual(was.Labels, now.Labels)
 	case *corev1.ResourceQuota:
 		return !equality.Semantic.DeepEqual(old.(*corev1.ResourceQuota).Spec, now.Spec)

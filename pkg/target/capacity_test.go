@@ -71,6 +71,7 @@ func TestRoomChanged(t *testing.T) {
 		"no longer ready":             {func(n *corev1.Node) { n.Status.Conditions[0].Status = corev1.ConditionUnknown }, true},
 		"grown":                       {func(n *corev1.Node) { n.Status.Allocatable = list("cpu", "8") }, true},
 		"tainted":                     {func(n *corev1.Node) { n.Spec.Taints = []corev1.Taint{{Key: "gpu"}} }, true},
+		"upgraded":                    {func(n *corev1.Node) { n.Status.DeclaredFeatures = []string{"RestartAllContainersOnContainerExits"} }, true},
 		"labelled":                    {func(n *corev1.Node) { n.Labels = map[string]string{"disk": "hdd"} }, true},
 	}
 	for name, test := range tests {
@@ -99,8 +100,11 @@ func TestRoom(t *testing.T) {
 		return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"heat": heat}}, Status: status,
 			Spec: corev1.NodeSpec{Unschedulable: cordoned}}
 	}
+	ready.DeclaredFeatures = []string{"GuaranteedMagic", "InPlacePodLevelResourcesVerticalScaling", "RestartAllContainersOnContainerExits"}
+	other := *ready.DeepCopy()
+	other.DeclaredFeatures = []string{"GuaranteedMagic", "InPlacePodLevelResourcesVerticalScaling"}
 	live := newTarget(t, v1alpha1.TargetSpec{NodeSelector: map[string]string{"heat": "true"}})
-	for _, n := range []*corev1.Node{node("a", "true", ready, false), node("b", "true", ready, false), node("cordoned", "true", ready, true),
+	for _, n := range []*corev1.Node{node("a", "true", ready, false), node("b", "true", other, false), node("cordoned", "true", ready, true),
 		node("unready", "true", unready, false), node("unselected", "false", ready, false)} {
 		require.NoError(t, live.Nodes().GetStore().Add(n))
 	}
@@ -115,6 +119,7 @@ func TestRoom(t *testing.T) {
 	assert.EqualValues(t, 1, got.Delegates)
 	assert.Empty(t, cmp.Diff(list("cpu", "8", "memory", "16Gi", "pods", "20"), got.Allocatable))
 	assert.Empty(t, cmp.Diff(list("cpu", "6500m", "memory", "16Gi", "pods", "18"), got.Free))
+	assert.Equal(t, []string{"InPlacePodLevelResourcesVerticalScaling"}, got.Features, "what both nodes declare, and Kubernetes knows")
 	assert.Len(t, live.UsableNodes(), 2)
 }
 

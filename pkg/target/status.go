@@ -38,7 +38,7 @@ func decide(f facts) v1alpha1.TargetStatus {
 		}
 	}
 	if f.synced || f.object.Spec.Self {
-		status.Nodes, status.Pods = f.room.Nodes, f.room.Delegates
+		status.Nodes, status.Pods, status.NodeFeatures = f.room.Nodes, f.room.Delegates, f.room.Features
 		status.Allocatable, status.Free = readable(f.room.Allocatable), readable(f.room.Free)
 	}
 	for _, c := range []metav1.Condition{

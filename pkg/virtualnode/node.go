@@ -45,7 +45,7 @@ func forge(t *v1alpha1.Target, e Endpoint) *corev1.Node {
 			Allocatable:      t.Status.Allocatable.DeepCopy(),
 			Conditions:       conditions(t),
 			Addresses:        []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: e.IP.String()}},
-			DeclaredFeatures: features(t.Status.Version),
+			DeclaredFeatures: features(&t.Status),
 			DaemonEndpoints:  corev1.NodeDaemonEndpoints{KubeletEndpoint: corev1.DaemonEndpoint{Port: e.Port}},
 			NodeInfo: corev1.NodeSystemInfo{
 				KubeletVersion:          t.Status.Version,
@@ -64,11 +64,14 @@ const webSocketsToKubelet = "ExtendWebSocketsToKubelet"
 // webSocketsSince is the version from which on API servers take all streams over WebSocket. An unknown version is an old one.
 var webSocketsSince = version.MustParseGeneric("1.31")
 
-func features(target string) []string {
-	if v, err := version.ParseGeneric(target); err == nil && v.AtLeast(webSocketsSince) {
-		return []string{webSocketsToKubelet}
+// features are what pods may be changed to while they run, as far as all nodes of the target can, and how streams come.
+func features(target *v1alpha1.TargetStatus) []string {
+	list := slices.DeleteFunc(slices.Clone(target.NodeFeatures), func(f string) bool { return f == webSocketsToKubelet })
+	if v, err := version.ParseGeneric(target.Version); err == nil && v.AtLeast(webSocketsSince) {
+		list = append(list, webSocketsToKubelet)
 	}
-	return nil
+	slices.Sort(list) // as a kubelet does, and as the API server demands
+	return list
 }
 
 func taints(t *v1alpha1.Target) []corev1.Taint {

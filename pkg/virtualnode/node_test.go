@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -37,21 +38,24 @@ func TestForge(t *testing.T) {
 	assert.Equal(t, "v1.37.1", got.Status.NodeInfo.KubeletVersion)
 }
 
-func TestWebSocketsArePassedOnWhereTheTargetTakesThem(t *testing.T) {
+func TestAVirtualNodeDeclaresWhatItsTargetCanDo(t *testing.T) {
 	tests := map[string]struct {
 		version string
+		nodes   []string
 		want    []string
 	}{
-		"a target of 1.37 takes them":               {"v1.37.1", []string{"ExtendWebSocketsToKubelet"}},
-		"so does a provider's build of the first":   {"v1.31.0-gke.100+build", []string{"ExtendWebSocketsToKubelet"}},
-		"an older one does not":                     {"v1.30.9", nil},
-		"nothing is declared of an unknown version": {"", nil},
+		"a target of 1.37 takes WebSockets":         {"v1.37.1", nil, []string{"ExtendWebSocketsToKubelet"}},
+		"so does a provider's build of the first":   {"v1.31.0-gke.100+build", nil, []string{"ExtendWebSocketsToKubelet"}},
+		"an older one does not":                     {"v1.30.9", []string{"ExtendWebSocketsToKubelet"}, nil},
+		"nothing is declared of an unknown version": {"", nil, nil},
+		"what its nodes can is declared in order": {"v1.37.1", []string{"AsTheFirst", "ExtendWebSocketsToKubelet", "InTheMiddle"},
+			[]string{"AsTheFirst", "ExtendWebSocketsToKubelet", "InTheMiddle"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			object := cloud()
-			object.Status.Version = test.version
-			assert.Equal(t, test.want, forge(object, Endpoint{}).Status.DeclaredFeatures)
+			object.Status.Version, object.Status.NodeFeatures = test.version, test.nodes
+			assert.Empty(t, cmp.Diff(test.want, forge(object, Endpoint{}).Status.DeclaredFeatures, cmpopts.EquateEmpty()))
 		})
 	}
 }

@@ -294,6 +294,9 @@ type TargetStatus struct {
 	Version string `json:"version,omitempty"`
 	// Nodes that delegates may run on.
 	Nodes int32 `json:"nodes,omitempty"`
+	// NodeFeatures are those that all of these nodes declare, so that the virtual node can (status.declaredFeatures of a Node).
+	// +listType=set
+	NodeFeatures []string `json:"nodeFeatures,omitempty"`
 	// Pods is the number of this source's delegates that have not ended.
 	Pods int32 `json:"pods,omitempty"`
 	// Sending: delegates may be on their way to the target, or be there without their pods being bound. It is written before

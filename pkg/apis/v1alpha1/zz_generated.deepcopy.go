@@ -745,6 +745,11 @@ func (in *TargetStatus) DeepCopyInto(out *TargetStatus) {
 			(*in)[i].DeepCopyInto(&(*out)[i])
 		}
 	}
+	if in.NodeFeatures != nil {
+		in, out := &in.NodeFeatures, &out.NodeFeatures
+		*out = make([]string, len(*in))
+		copy(*out, *in)
+	}
 	if in.Allocatable != nil {
 		in, out := &in.Allocatable, &out.Allocatable
 		*out = make(corev1.ResourceList, len(*in))
