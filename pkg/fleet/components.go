@@ -19,8 +19,9 @@ const (
 	kubeProxy         = "kube-proxy"
 	node              = "node" // the network and the mounts of a real one
 	kubectl           = "kubectl"
-	agnhost           = "agnhost" // these two run in containers
+	agnhost           = "agnhost" // these run in containers
 	pause             = "pause"
+	nautilus          = "nautilus"
 	busybox           = "busybox"
 
 	frontProxy = "front-proxy-client"

@@ -15,7 +15,7 @@ import (
 const (
 	testImages = "registry.k8s.io/e2e-test-images/"
 	// imagesVersion is another whenever what images hold is: archives of an earlier one are not taken then.
-	imagesVersion = "_images-2"
+	imagesVersion = "_images-3"
 )
 
 // The images of a real node, under the names that Kubernetes' own tests, and manuals, use.
@@ -25,8 +25,12 @@ var (
 		testImages + "busybox:1.37.0-2", "docker.io/library/busybox:latest", "docker.io/library/busybox:stable",
 		"docker.io/library/busybox:1.36", "docker.io/library/busybox:1.37",
 	}
-	agnhostImages = []string{testImages + "agnhost:2.66.1", testImages + "agnhost:2.55"}
+	agnhostImages  = []string{testImages + "agnhost:2.66.1", testImages + "agnhost:2.55"}
+	nautilusImages = []string{testImages + "nautilus:1.8"}
 )
+
+// What is served by nautilus, an image for tests that scale and replace pods.
+const nautilusData = `{"image": "nautilus.jpg"}`
 
 // Users of an image. The one with a group is what Kubernetes' test of supplemental groups looks for in agnhost.
 const (
@@ -74,7 +78,7 @@ func imageFiles(bin string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []string{imageFile(dir, pause), imageFile(dir, busybox), imageFile(dir, agnhost)}, nil
+	return []string{imageFile(dir, pause), imageFile(dir, busybox), imageFile(dir, agnhost), imageFile(dir, nautilus)}, nil
 }
 
 func imageFile(dir, name string) string { return filepath.Join(dir, name+".tar") }
@@ -137,6 +141,8 @@ func nodeImages(bin, dir string) (map[string]images.Image, error) {
 			Files: []images.File{{Path: pause, From: filepath.Join(bin, pause)}}},
 		busybox: {Names: busyboxImages, Architecture: arch, Cmd: []string{"sh"}, Files: system},
 		agnhost: {Names: agnhostImages, Architecture: arch, Entrypoint: []string{"/agnhost"}, Cmd: []string{"pause"}, Files: host},
+		nautilus: {Names: nautilusImages, Architecture: arch, Cmd: []string{"httpd", "-f", "-h", "/srv"},
+			Files: append(system, images.File{Path: "srv/data.json", Mode: 0o644, Text: nautilusData})},
 	}, nil
 }
 

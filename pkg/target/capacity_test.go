@@ -138,37 +138,6 @@ func TestDeclaredRoomIsOneMadeUpNode(t *testing.T) {
 	assert.NotContains(t, live.Spec().Capacity.Static, corev1.ResourcePods, "the object is not changed")
 }
 
-func TestRequiredRights(t *testing.T) {
-	tests := map[string]struct {
-		spec v1alpha1.TargetSpec
-		want []string
-	}{
-		"nodes are watched, pods everywhere": {
-			v1alpha1.TargetSpec{Capacity: v1alpha1.Capacity{From: v1alpha1.CapacityNodes}},
-			[]string{"create pods", "delete pods", "list pods", "watch pods", "get pods/log", "list nodes", "watch nodes"}},
-		"nodes with one fixed namespace: writes there, watches everywhere": {
-			v1alpha1.TargetSpec{Capacity: v1alpha1.Capacity{From: v1alpha1.CapacityNodes}, Namespaces: fixed},
-			[]string{"create pods in namespace burst", "delete pods in namespace burst", "list pods", "watch pods",
-				"get pods/log in namespace burst", "list nodes", "watch nodes"}},
-		"a quota needs rights in its namespace only": {
-			v1alpha1.TargetSpec{Capacity: v1alpha1.Capacity{From: v1alpha1.CapacityQuota}, Namespaces: fixed},
-			[]string{"create pods in namespace burst", "delete pods in namespace burst", "list pods in namespace burst", "watch pods in namespace burst",
-				"get pods/log in namespace burst", "list resourcequotas in namespace burst", "watch resourcequotas in namespace burst"}},
-		"declared room needs to see pods only": {
-			v1alpha1.TargetSpec{Capacity: v1alpha1.Capacity{From: v1alpha1.CapacityStatic}},
-			[]string{"create pods", "delete pods", "list pods", "watch pods", "get pods/log"}},
-	}
-	for name, test := range tests {
-		t.Run(name, func(t *testing.T) {
-			var got []string
-			for _, r := range requiredRights(&test.spec) {
-				got = append(got, r.String())
-			}
-			assert.Empty(t, cmp.Diff(test.want, got))
-		})
-	}
-}
-
 func TestAQuotaIsOfOneNamespace(t *testing.T) {
 	_, err := tryTarget(v1alpha1.TargetSpec{Capacity: v1alpha1.Capacity{From: v1alpha1.CapacityQuota}})
 	require.True(t, IsKubeconfigError(err))

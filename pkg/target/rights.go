@@ -38,10 +38,17 @@ func (r *Rights) Note() string {
 }
 
 // right is one thing that Spillway does in a target.
-type right struct{ verb, resource, subresource, namespace string }
+type right struct {
+	verb, group, resource, subresource, namespace string
+
+	instead *right // which does as well
+}
 
 func (r right) String() string {
 	resource := r.resource
+	if r.group != "" {
+		resource += "." + r.group
+	}
 	if r.subresource != "" {
 		resource += "/" + r.subresource
 	}
@@ -60,32 +67,33 @@ func requiredRights(spec *v1alpha1.TargetSpec) []right {
 		watchNamespace = ""
 	}
 	rights := []right{
-		{"create", "pods", "", namespace},
-		{"delete", "pods", "", namespace},
-		{"list", "pods", "", watchNamespace},
-		{"watch", "pods", "", watchNamespace},
-		{"get", "pods", "log", namespace},
+		{verb: "create", resource: "pods", namespace: namespace},
+		{verb: "delete", resource: "pods", namespace: namespace},
+		{verb: "list", resource: "pods", namespace: watchNamespace},
+		{verb: "watch", resource: "pods", namespace: watchNamespace},
+		{verb: "get", resource: "pods", subresource: "log", namespace: namespace},
 	}
 	switch spec.Capacity.From {
 	case v1alpha1.CapacityQuota:
-		rights = append(rights, right{"list", "resourcequotas", "", namespace}, right{"watch", "resourcequotas", "", namespace})
+		rights = append(rights, right{verb: "list", resource: "resourcequotas", namespace: namespace}, right{verb: "watch", resource: "resourcequotas", namespace: namespace})
 	case v1alpha1.CapacityStatic:
 	default:
-		rights = append(rights, right{"list", "nodes", "", ""}, right{"watch", "nodes", "", ""})
+		rights = append(rights, right{verb: "list", resource: "nodes"}, right{verb: "watch", resource: "nodes"})
 	}
 	return rights
 }
 
-// usefulRights are those by which changes reach a running delegate, and its events are seen. Older targets may not have
-// granted them: pods run without.
+// usefulRights are those by which changes reach a running delegate, and its events and what it uses are seen. Older targets
+// may not have granted them: pods run without.
 func usefulRights(spec *v1alpha1.TargetSpec) []right {
 	namespace := delegateNamespace(spec)
 	return []right{
-		{"patch", "pods", "", namespace},
-		{"patch", "pods", "resize", namespace},
-		{"patch", "pods", "ephemeralcontainers", namespace},
-		{"list", "events", "", namespace},
-		{"watch", "events", "", namespace},
+		{verb: "patch", resource: "pods", namespace: namespace},
+		{verb: "patch", resource: "pods", subresource: "resize", namespace: namespace},
+		{verb: "patch", resource: "pods", subresource: "ephemeralcontainers", namespace: namespace},
+		{verb: "list", resource: "events", namespace: namespace},
+		{verb: "watch", resource: "events", namespace: namespace},
+		{verb: "list", group: "metrics.k8s.io", resource: "pods", namespace: namespace, instead: &right{verb: "get", resource: "nodes", subresource: "proxy"}},
 	}
 }
 
@@ -116,19 +124,30 @@ func (t *Target) askRights(ctx context.Context) *Rights {
 func (t *Target) lacking(ctx context.Context, rights []right) ([]string, error) {
 	var lacking []string
 	for _, r := range rights {
-		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
-			ResourceAttributes: &authorizationv1.ResourceAttributes{
-				Verb: r.verb, Resource: r.resource, Subresource: r.subresource, Namespace: r.namespace},
-		}}
-		answer, err := t.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+		allowed, err := t.may(ctx, r)
+		if err == nil && !allowed && r.instead != nil {
+			allowed, err = t.may(ctx, *r.instead)
+		}
 		if err != nil {
 			return nil, err
 		}
-		if !answer.Status.Allowed {
+		if !allowed {
 			lacking = append(lacking, r.String())
 		}
 	}
 	return lacking, nil
+}
+
+func (t *Target) may(ctx context.Context, r right) (bool, error) {
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{
+			Verb: r.verb, Group: r.group, Resource: r.resource, Subresource: r.subresource, Namespace: r.namespace},
+	}}
+	answer, err := t.client.AuthorizationV1().SelfSubjectAccessReviews().Create(ctx, review, metav1.CreateOptions{})
+	if err != nil {
+		return false, err
+	}
+	return answer.Status.Allowed, nil
 }
 
 func parseVersion(body []byte) string {
