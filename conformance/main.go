@@ -27,14 +27,13 @@ var errDifferent = errors.New("tests that pass in the control fail in the burst"
 var exceptionList []byte
 
 type options struct {
-	focus    string
-	only     string
-	procs    int
-	fleet    string
-	results  string
-	write    bool
-	install  bool
-	optional bool
+	focus   string
+	only    string
+	procs   int
+	fleet   string
+	results string
+	write   bool
+	install bool
 }
 
 func main() {
@@ -59,7 +58,6 @@ func parse(args []string, log io.Writer) (options, focus, error) {
 	f.StringVar(&o.results, "results", "dist/conformance", "folder for reports and logs")
 	f.BoolVar(&o.write, "write", false, "write the result into docs/conformance.md")
 	f.BoolVar(&o.install, "install", false, "install the packages that real containers need, without asking")
-	f.BoolVar(&o.optional, "optional", false, "where this machine cannot have real containers, say why and succeed")
 	if err := f.Parse(args); err != nil {
 		return o, focus{}, err
 	}
@@ -85,12 +83,6 @@ func run(ctx context.Context, args []string, out, log io.Writer) (err error) {
 	exceptions, err := judge.ParseExceptions(exceptionList)
 	if err != nil {
 		return err
-	}
-	if o.optional {
-		if err := fleet.CheckContainerd(os.TempDir()); err != nil {
-			_, _ = fmt.Fprintln(out, "nothing was judged:", err)
-			return nil
-		}
 	}
 	programs, err := fleet.BuildSuite(ctx, log)
 	if err != nil {

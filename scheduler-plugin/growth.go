@@ -29,7 +29,7 @@ func newGrowth() *growth { return &growth{slots: map[types.UID]bool{}, seen: map
 // watch counts the delegates that the target's scheduler finds no node for; freed is called when one has left off waiting.
 func (g *growth) watch(t *target.Target, freed func()) {
 	see := func(obj any, there bool) {
-		if pod, ok := untomb(obj).(*corev1.Pod); ok && t.IsDelegate(pod) && g.see(pod, there) {
+		if pod, ok := target.Untomb(obj).(*corev1.Pod); ok && t.IsDelegate(pod) && g.see(pod, there) {
 			freed()
 		}
 	}

@@ -30,7 +30,7 @@ func (p *Plugin) listen(t *target.Target, d *dryrun.Cluster) {
 				ends(obj)
 			}
 		},
-		DeleteFunc: func(obj any) { ends(untomb(obj)) },
+		DeleteFunc: func(obj any) { ends(target.Untomb(obj)) },
 	})
 	if quotas := t.Quotas(); quotas != nil {
 		_, _ = quotas.AddEventHandler(cache.ResourceEventHandlerFuncs{
@@ -64,10 +64,3 @@ func (p *Plugin) TargetChanged(c target.Change) {
 // Reconsider wakes a pod of each shape that waits, because something that a place was judged by has changed: a price, a
 // policy.
 func (p *Plugin) Reconsider() { p.waiting.tell(anyTarget, changed) }
-
-func untomb(obj any) any {
-	if t, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-		return t.Obj
-	}
-	return obj
-}

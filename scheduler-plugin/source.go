@@ -7,6 +7,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
+
+	"github.com/spillway-dev/spillway/pkg/target"
 )
 
 // watchSource notices what in the source ends a refusal or a wait: a namespace's labels, a pod's deletion.
@@ -20,7 +22,7 @@ func (p *Plugin) watchSource(factory informers.SharedInformerFactory) error {
 			}
 		},
 		DeleteFunc: func(obj any) {
-			if gone, ok := untomb(obj).(*corev1.Namespace); ok {
+			if gone, ok := target.Untomb(obj).(*corev1.Namespace); ok {
 				p.waiting.forget(namespaceKey(gone.Name))
 			}
 		},
@@ -30,7 +32,7 @@ func (p *Plugin) watchSource(factory informers.SharedInformerFactory) error {
 	}
 	_, err = factory.Core().V1().Pods().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
 		DeleteFunc: func(obj any) {
-			if pod, ok := untomb(obj).(*corev1.Pod); ok {
+			if pod, ok := target.Untomb(obj).(*corev1.Pod); ok {
 				p.waiting.remove(pod.UID)
 				p.refusals.dropPod(pod.UID)
 				for _, name := range p.losses.targets() {

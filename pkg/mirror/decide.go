@@ -49,11 +49,11 @@ func decide(p pair) action {
 		return nothing
 	case p.delegate == nil && !p.synced:
 		return nothing
-	case p.delegate == nil && p.last != nil && !ended(p.source):
+	case p.delegate == nil && p.last != nil && !target.Ended(p.source):
 		return mirrorLast
 	case p.delegate == nil && p.source.DeletionTimestamp != nil:
 		return finishSource
-	case p.delegate == nil && !ended(p.source):
+	case p.delegate == nil && !target.Ended(p.source):
 		return loseSource
 	case p.delegate == nil:
 		return nothing
@@ -70,8 +70,4 @@ func deletionDiffers(source, delegate *corev1.Pod) bool {
 	}
 	has, wants := delegate.DeletionGracePeriodSeconds, source.DeletionGracePeriodSeconds
 	return has != nil && wants != nil && *wants < *has
-}
-
-func ended(pod *corev1.Pod) bool {
-	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }

@@ -128,7 +128,7 @@ var _ target.Listener = (*Mirror)(nil)
 // TargetAdded watches the delegates of a target.
 func (m *Mirror) TargetAdded(t *target.Target) {
 	enqueue := func(obj any) {
-		if pod, ok := untomb(obj).(*corev1.Pod); ok && t.IsDelegate(pod) {
+		if pod, ok := target.Untomb(obj).(*corev1.Pod); ok && t.IsDelegate(pod) {
 			m.queue.Add(types.UID(pod.Labels[v1alpha1.LabelSourceUID]))
 		}
 	}
@@ -136,7 +136,7 @@ func (m *Mirror) TargetAdded(t *target.Target) {
 		AddFunc:    enqueue,
 		UpdateFunc: func(_, obj any) { enqueue(obj) },
 		DeleteFunc: func(obj any) {
-			if pod, ok := untomb(obj).(*corev1.Pod); ok && t.IsDelegate(pod) {
+			if pod, ok := target.Untomb(obj).(*corev1.Pod); ok && t.IsDelegate(pod) {
 				m.delegateDeleted(t, pod)
 			}
 		},
@@ -189,7 +189,7 @@ func (m *Mirror) Synced() bool { return m.pods.HasSynced() }
 func (m *Mirror) Waiting() []types.UID {
 	var waiting []types.UID
 	for _, obj := range m.pods.GetStore().List() {
-		if pod := obj.(*corev1.Pod); pod.Spec.NodeName == "" && len(pod.Spec.SchedulingGates) == 0 && !ended(pod) {
+		if pod := obj.(*corev1.Pod); pod.Spec.NodeName == "" && len(pod.Spec.SchedulingGates) == 0 && !target.Ended(pod) {
 			waiting = append(waiting, pod.UID)
 		}
 	}
@@ -234,7 +234,7 @@ func (m *Mirror) work(ctx context.Context) {
 
 // sourceDeleted keeps the pod's last state: it says whether the pod is really gone or only lost its label.
 func (m *Mirror) sourceDeleted(obj any) {
-	pod, ok := untomb(obj).(*corev1.Pod)
+	pod, ok := target.Untomb(obj).(*corev1.Pod)
 	if !ok {
 		return
 	}
@@ -253,7 +253,7 @@ func (m *Mirror) delegateDeleted(t *target.Target, delegate *corev1.Pod) {
 	uid := types.UID(delegate.Labels[v1alpha1.LabelSourceUID])
 	m.mu.Lock()
 	followed := m.followed[uid]
-	if delete(m.last, uid); ended(delegate) && m.Source(uid) != nil {
+	if delete(m.last, uid); target.Ended(delegate) && m.Source(uid) != nil {
 		m.last[uid] = delegate
 	}
 	delete(m.followed, uid)
@@ -292,11 +292,4 @@ func trim(obj any) (any, error) {
 		pod.ManagedFields = nil
 	}
 	return obj, nil
-}
-
-func untomb(obj any) any {
-	if t, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-		return t.Obj
-	}
-	return obj
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
 	"github.com/spillway-dev/spillway/pkg/delegate"
+	"github.com/spillway-dev/spillway/pkg/target"
 )
 
 // reconcile gathers the pairs of one source pod, decides for each and applies it. It returns when to look again; never
@@ -58,7 +59,7 @@ func (m *Mirror) apply(ctx context.Context, p pair, do action) (time.Duration, e
 		return 0, m.mirrorStatus(ctx, p, p.last)
 	case mirrorStatus:
 		m.keepFollowing(ctx, p)
-		if err := m.mirrorStatus(ctx, p, p.delegate); err != nil || ended(p.delegate) {
+		if err := m.mirrorStatus(ctx, p, p.delegate); err != nil || target.Ended(p.delegate) {
 			return 0, err
 		}
 		return m.sendChanges(ctx, p)
@@ -79,7 +80,7 @@ func (m *Mirror) apply(ctx context.Context, p pair, do action) (time.Duration, e
 
 // mirrorStatus writes what the delegate's state, of now or the last one, is on the source pod.
 func (m *Mirror) mirrorStatus(ctx context.Context, p pair, state *corev1.Pod) error {
-	if ended(state) && p.source.DeletionTimestamp == nil {
+	if target.Ended(state) && p.source.DeletionTimestamp == nil {
 		m.Outcomes.DelegateEnded(p.target, p.source.UID)
 	}
 	want := delegate.Status(p.source, state, delegate.StatusOptions{
@@ -211,7 +212,7 @@ func (m *Mirror) keepFollowing(ctx context.Context, p pair) {
 	known := m.followed[p.source.UID]
 	m.followed[p.source.UID] = true
 	m.mu.Unlock()
-	if known || ended(p.delegate) || len(delegate.References(p.source)) == 0 {
+	if known || target.Ended(p.delegate) || len(delegate.References(p.source)) == 0 {
 		return
 	}
 	if err := m.Follow.Ensure(ctx, p.target, p.delegate.Namespace, p.source); err != nil {

@@ -37,7 +37,7 @@ func (t *Target) Room() Room {
 	}
 	for _, obj := range t.watches.pods.GetStore().List() {
 		pod := obj.(*corev1.Pod)
-		if ended(pod) {
+		if Ended(pod) {
 			continue
 		}
 		if t.IsDelegate(pod) {
@@ -70,7 +70,7 @@ func (c *Controller) selfRoom(ctx context.Context) Room {
 		}
 	}
 	for _, pod := range pods {
-		if counted[pod.Spec.NodeName] && !ended(pod) {
+		if counted[pod.Spec.NodeName] && !Ended(pod) {
 			subtract(room.Free, pod)
 		}
 	}
@@ -109,7 +109,7 @@ func (t *Target) UsableNodes() []*corev1.Node {
 	selector := labels.SelectorFromSet(t.Spec().NodeSelector)
 	for _, obj := range t.watches.nodes.GetStore().List() {
 		node := obj.(*corev1.Node)
-		if selector.Matches(labels.Set(node.Labels)) && !node.Spec.Unschedulable && nodeReady(node) {
+		if selector.Matches(labels.Set(node.Labels)) && !node.Spec.Unschedulable && NodeReady(node) {
 			usable = append(usable, node)
 		}
 	}
@@ -177,7 +177,7 @@ func RoomChanged(old, obj any) bool {
 	switch now := obj.(type) {
 	case *corev1.Node:
 		was := old.(*corev1.Node)
-		return was.Spec.Unschedulable != now.Spec.Unschedulable || nodeReady(was) != nodeReady(now) ||
+		return was.Spec.Unschedulable != now.Spec.Unschedulable || NodeReady(was) != NodeReady(now) ||
 			!equality.Semantic.DeepEqual(was.Status.Allocatable, now.Status.Allocatable) ||
 			!equality.Semantic.DeepEqual(was.Spec.Taints, now.Spec.Taints) ||
 			!slices.Equal(was.Status.DeclaredFeatures, now.Status.DeclaredFeatures) ||
@@ -186,19 +186,6 @@ func RoomChanged(old, obj any) bool {
 		return !equality.Semantic.DeepEqual(old.(*corev1.ResourceQuota).Spec, now.Spec)
 	}
 	return true
-}
-
-func ended(pod *corev1.Pod) bool {
-	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-}
-
-func nodeReady(node *corev1.Node) bool {
-	for _, c := range node.Status.Conditions {
-		if c.Type == corev1.NodeReady {
-			return c.Status == corev1.ConditionTrue
-		}
-	}
-	return false
 }
 
 func add(list corev1.ResourceList, name corev1.ResourceName, q resource.Quantity) {

@@ -130,7 +130,7 @@ func TestDeclaredRoomIsOneMadeUpNode(t *testing.T) {
 	require.Len(t, live.UsableNodes(), 1)
 	node := live.UsableNodes()[0]
 	assert.Equal(t, "true", node.Labels["heat"], "every delegate carries the selector")
-	assert.True(t, nodeReady(node))
+	assert.True(t, NodeReady(node))
 	assert.False(t, node.Status.Allocatable.Pods().IsZero(), "a node without room for pods would take none")
 	got := live.Room()
 	assert.Zero(t, got.Nodes, "nobody has counted any")

@@ -112,7 +112,7 @@ func refusalOf(err error) string {
 func leaving(object *v1alpha1.Target, bound []*corev1.Pod) []*corev1.Pod {
 	pods := slices.Clone(bound)
 	if object.DeletionTimestamp.IsZero() {
-		pods = slices.DeleteFunc(pods, func(pod *corev1.Pod) bool { return ended(pod) && pod.DeletionTimestamp == nil })
+		pods = slices.DeleteFunc(pods, func(pod *corev1.Pod) bool { return Ended(pod) && pod.DeletionTimestamp == nil })
 	}
 	slices.SortStableFunc(pods, func(a, b *corev1.Pod) int {
 		switch {

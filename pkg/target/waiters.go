@@ -34,7 +34,7 @@ func (w *waiters) watch(pods cache.SharedIndexInformer, isDelegate func(*corev1.
 	_, _ = pods.AddEventHandler(cache.ResourceEventHandlerFuncs{ // fails only on a stopped informer
 		AddFunc:    func(obj any) { tell(obj, false) },
 		UpdateFunc: func(_, obj any) { tell(obj, false) },
-		DeleteFunc: func(obj any) { tell(untomb(obj), true) },
+		DeleteFunc: func(obj any) { tell(Untomb(obj), true) },
 	})
 }
 
@@ -71,12 +71,4 @@ func (w *waiters) tell(uid types.UID, d Delegate) {
 	default:
 	}
 	ch <- d
-}
-
-// untomb unwraps what an informer hands over for a deletion that it noticed late.
-func untomb(obj any) any {
-	if t, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-		return t.Obj
-	}
-	return obj
 }

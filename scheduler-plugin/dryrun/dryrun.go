@@ -172,12 +172,3 @@ func (c *Cluster) refreshMadeUp() {
 	}
 	c.madeUp = node
 }
-
-func nodeReady(node *corev1.Node) bool {
-	for _, condition := range node.Status.Conditions {
-		if condition.Type == corev1.NodeReady {
-			return condition.Status == corev1.ConditionTrue
-		}
-	}
-	return false
-}

@@ -9,6 +9,8 @@ import (
 	fwk "k8s.io/kube-scheduler/framework"
 	schedulercache "k8s.io/kubernetes/pkg/scheduler/backend/cache"
 	"k8s.io/kubernetes/pkg/scheduler/framework"
+
+	"github.com/spillway-dev/spillway/pkg/target"
 )
 
 // question is "where does a pod like this fit?", with the last answer and what it came from, so that asking again costs
@@ -108,7 +110,7 @@ func (q *question) ask(ctx context.Context, filters framework.Framework, node fw
 	case !q.admitted.AllNodes() && !q.admitted.NodeNames.Has(node.Node().Name):
 		v.reasons = notAdmitted
 		return v
-	case !nodeReady(node.Node()):
+	case !target.NodeReady(node.Node()):
 		v.reasons = notReady
 		return v
 	}

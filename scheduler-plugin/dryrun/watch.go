@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+	"github.com/spillway-dev/spillway/pkg/target"
 )
 
 // watch feeds the cache from the target's informers.
@@ -55,7 +56,7 @@ func (c *Cluster) change(old, now *corev1.Pod) {
 			_ = c.cache.AddPod(c.logger, c.asCached(now))
 		case was:
 			_ = c.cache.RemovePod(c.logger, c.asCached(old))
-		case now == nil || ended(now): // an assumed delegate that was never seen running
+		case now == nil || target.Ended(now): // an assumed delegate that was never seen running
 			c.forget(c.asCached(either(now, old)))
 		}
 	})
@@ -68,7 +69,7 @@ func sameToFilters(old, now *corev1.Pod) bool {
 }
 
 func (c *Cluster) takesRoom(pod *corev1.Pod) bool {
-	return pod != nil && c.target.NodeOf(pod) != "" && !ended(pod)
+	return pod != nil && c.target.NodeOf(pod) != "" && !target.Ended(pod)
 }
 
 func (c *Cluster) asCached(pod *corev1.Pod) *corev1.Pod {
@@ -101,15 +102,8 @@ func either(a, b *corev1.Pod) *corev1.Pod {
 	return b
 }
 
-func ended(pod *corev1.Pod) bool {
-	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-}
-
 func pod(obj any) *corev1.Pod {
-	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-		obj = gone.Obj
-	}
-	p, _ := obj.(*corev1.Pod)
+	p, _ := target.Untomb(obj).(*corev1.Pod)
 	return p
 }
 
