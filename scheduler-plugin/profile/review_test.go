@@ -55,12 +55,13 @@ func reviewerOf(t *testing.T, objects ...runtime.Object) (*Reviewer, *fake.Clien
 	informers.Start(ctx.Done())
 	informers.WaitForCacheSync(ctx.Done())
 	require.Eventually(t, func() bool { // not the handlers: those of our own kinds are not started
-		known := s.Cache.Dump().Nodes
-		pods := 0
-		for _, info := range known {
-			pods += len(info.GetPods())
+		known := 0
+		for _, info := range s.Cache.Dump().Nodes {
+			if info.Node() != nil { // else a pod has come before its node
+				known += 1 + len(info.GetPods())
+			}
 		}
-		return len(known)+pods == len(objects)
+		return known == len(objects)
 	}, 10*time.Second, 5*time.Millisecond)
 	s.Reviewer.running.Store(true)
 	client.ClearActions()
@@ -103,7 +104,9 @@ func TestAReviewFindsTheNodeThatTheSchedulerWould(t *testing.T) {
 			assert.Empty(t, cmp.Diff(before, test.pod), "the pod is not changed")
 		})
 	}
-	assert.Empty(t, client.Actions(), "nothing is asked of the API server")
+	for _, action := range client.Actions() {
+		assert.Equal(t, "watch", action.GetVerb(), "nothing is asked of the API server, though an informer may be late: %v", action)
+	}
 }
 
 func TestAPodWhosePolicyIsMissingIsRefusedAsSuch(t *testing.T) {
