@@ -68,6 +68,7 @@ func TestRealContainersAreReachedThroughTheSourceAndLeaveNothing(t *testing.T) {
 	t.Run("a container is resized in place", k.resizes)
 	t.Run("a pod is resized as a whole", k.resizesAsAWhole)
 	t.Run("a second deletion with less grace gets there", k.graceShrinks)
+	t.Run("a pod that is deleted at once, and that a finalizer keeps, says how it ended", k.endIsTold)
 	t.Run("a change of image restarts the container", k.imageChanges)
 	t.Run("what a container uses is told by the virtual node", k.usesAreTold)
 	t.Run("what a target refuses names the source pod and the target", k.refusalsName)
@@ -225,6 +226,20 @@ func (k *containers) expectGrace(t *testing.T, pod *corev1.Pod, enough func(seco
 		}
 		return nil
 	})
+}
+
+func (k *containers) endIsTold(t *testing.T) {
+	k.createElected("kept", onNodeOf("alpha"), command("sh", "-c", "trap 'exit 7' TERM; while true; do sleep 0.1; done"),
+		func(meta *metav1.ObjectMeta, _ *corev1.PodSpec) { meta.Finalizers = []string{"example.com/hold"} })
+	k.expectPhase(t, "kept", corev1.PodRunning)
+
+	k.deletePod("kept", ptr.To[int64](0))
+
+	k.expectThat(t, "kept", "have ended as its container did", func(pod *corev1.Pod) bool {
+		ended := pod.Status.ContainerStatuses[0].State.Terminated
+		return pod.Status.Phase == corev1.PodFailed && ended != nil && ended.ExitCode == 7
+	})
+	k.kubectl(t, "", "patch", "pod", "kept", "--type=merge", "-p", `{"metadata":{"finalizers":null}}`)
 }
 
 func (k *containers) imageChanges(t *testing.T) {

@@ -78,7 +78,7 @@ func TestAPodWithAFinalizerWaitsForItAndItsDelegateDoesNot(t *testing.T) {
 	s.deletePod("held", nil)
 
 	s.expectNoDelegates(pod)
-	held := s.getPod("held")
+	held := s.expectPod("held", "have ended", func(pod *corev1.Pod) bool { return pod.Status.Phase == corev1.PodFailed })
 	assert.NotNil(t, held.DeletionTimestamp)
 	_, err := s.kube.CoreV1().Pods(s.name).Patch(t.Context(), "held", types.MergePatchType, []byte(`{"metadata":{"finalizers":null}}`), metav1.PatchOptions{})
 	require.NoError(t, err)

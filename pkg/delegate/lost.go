@@ -6,16 +6,31 @@ import (
 	"k8s.io/utils/ptr"
 )
 
-// ReasonDelegateDeleted is for LostStatus when the delegate went without its source pod being deleted.
-const ReasonDelegateDeleted = "DelegateDeleted"
+// Reasons for which containers ended that nobody saw end.
+const (
+	ReasonDelegateDeleted = "DelegateDeleted"        // the delegate went without its source pod being deleted
+	ReasonUnknown         = "ContainerStatusUnknown" // a kubelet's own word for it
+)
 
 // exitKilled is what a shell shows for SIGKILL, and what a kubelet writes for a container whose end nobody saw.
 const exitKilled = 137
 
-// LostStatus returns the status of a source pod whose delegate is gone for good: Failed with the reason and message, no
-// longer ready, and with a DisruptionTarget condition, so that a Job need not count the failure. Containers that were
-// running have ended at now. A source pod that has ended keeps its status.
+// LostStatus returns the status of a source pod whose delegate is gone although nobody here asked for that: as UnseenStatus,
+// and with a DisruptionTarget condition, so that a Job need not count the failure.
 func LostStatus(source *corev1.Pod, reason, message string, now metav1.Time) corev1.PodStatus {
+	want := UnseenStatus(source, reason, message, now)
+	if hasEnded(source.Status.Phase) {
+		return want
+	}
+	disrupted := disruption(source, want.Reason, want.Message, now.Rfc3339Copy())
+	want.Conditions = append(keep(want.Conditions, func(c corev1.PodCondition) bool { return c.Type != corev1.DisruptionTarget }), disrupted)
+	return want
+}
+
+// UnseenStatus returns the status of a source pod whose delegate is gone for good, and whose end nobody saw: Failed with the
+// reason and message, and no longer ready. Containers that were running have ended at now. A source pod that has ended keeps
+// its status.
+func UnseenStatus(source *corev1.Pod, reason, message string, now metav1.Time) corev1.PodStatus {
 	want := source.Status
 	if hasEnded(want.Phase) {
 		return want
@@ -31,11 +46,8 @@ func LostStatus(source *corev1.Pod, reason, message string, now metav1.Time) cor
 		if (c.Type == corev1.PodReady || c.Type == corev1.ContainersReady) && c.Status != corev1.ConditionFalse {
 			c.Status, c.Reason, c.Message, c.LastTransitionTime = corev1.ConditionFalse, want.Reason, want.Message, now
 		}
-		if c.Type != corev1.DisruptionTarget {
-			want.Conditions = append(want.Conditions, c)
-		}
+		want.Conditions = append(want.Conditions, c)
 	}
-	want.Conditions = append(want.Conditions, disruption(source, want.Reason, want.Message, now))
 	return want
 }
 

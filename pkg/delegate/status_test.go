@@ -287,6 +287,20 @@ func TestALostDelegateFailsItsSourceWithoutBlame(t *testing.T) {
 	assert.Empty(t, updateStatus(t, source, got), "an API server takes it")
 }
 
+func TestAnEndThatNobodySawIsNoDisruption(t *testing.T) {
+	source := boundPod()
+	source.Status = delegate.Status(source, runningDelegate(t), isolated)
+
+	got := delegate.UnseenStatus(source, delegate.ReasonUnknown, "gone", t1)
+
+	assert.Equal(t, corev1.PodFailed, got.Phase)
+	assert.EqualValues(t, 137, got.ContainerStatuses[0].State.Terminated.ExitCode)
+	for _, c := range got.Conditions {
+		assert.NotEqual(t, corev1.DisruptionTarget, c.Type, "it was deleted here")
+	}
+	assert.Empty(t, updateStatus(t, source, got), "an API server takes it")
+}
+
 func TestTheFirstDisruptionIsTheOneTold(t *testing.T) {
 	source := boundPod()
 	drained := conditionOf(corev1.DisruptionTarget, corev1.ConditionTrue, "DeletionByTaintManager")

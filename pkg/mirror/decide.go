@@ -2,6 +2,7 @@ package mirror
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/utils/ptr"
 
 	"github.com/spillway-dev/spillway/pkg/target"
 )
@@ -26,6 +27,7 @@ const (
 	mirrorLast     action = "mirror last status" // of a delegate that went faster than it was mirrored
 	deleteDelegate action = "delete delegate"
 	collect        action = "collect delegate" // after asking the source's API server whether the pod is really gone
+	endUnseen      action = "end unseen"       // finalizers keep the source, and nothing will tell how its delegate ended
 	finishSource   action = "finish source"    // its delegate is gone, so its deletion can end
 	loseSource     action = "lose source"      // its delegate is gone, and nobody here asked for that
 )
@@ -51,6 +53,8 @@ func decide(p pair) action {
 		return nothing
 	case p.delegate == nil && p.last != nil && !target.Ended(p.source):
 		return mirrorLast
+	case p.delegate == nil && p.source.DeletionTimestamp != nil && len(p.source.Finalizers) > 0 && !target.Ended(p.source):
+		return endUnseen
 	case p.delegate == nil && p.source.DeletionTimestamp != nil:
 		return finishSource
 	case p.delegate == nil && !target.Ended(p.source):
@@ -68,6 +72,16 @@ func deletionDiffers(source, delegate *corev1.Pod) bool {
 	if delegate.DeletionTimestamp == nil {
 		return true
 	}
-	has, wants := delegate.DeletionGracePeriodSeconds, source.DeletionGracePeriodSeconds
+	has, wants := delegate.DeletionGracePeriodSeconds, graceOf(source)
 	return has != nil && wants != nil && *wants < *has
+}
+
+// graceOf is what a source's deletion leaves its delegate, in seconds; nil for the pod's own. A pod that is deleted without
+// any, and that finalizers keep, is still looked at: with none its delegate would be gone before its end could be told.
+func graceOf(source *corev1.Pod) *int64 {
+	grace := source.DeletionGracePeriodSeconds
+	if grace != nil && *grace == 0 && len(source.Finalizers) > 0 {
+		return ptr.To[int64](1)
+	}
+	return grace
 }

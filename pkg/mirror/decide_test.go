@@ -25,6 +25,7 @@ func TestDecide(t *testing.T) {
 		}
 	}
 	unbound := func(p *corev1.Pod) { p.Spec.NodeName = "" }
+	kept := func(p *corev1.Pod) { p.Finalizers = []string{"batch.kubernetes.io/job-tracking"} }
 	elsewhere := func(p *corev1.Pod) { p.Spec.NodeName = "spillway-heata" }
 	succeeded := func(p *corev1.Pod) { p.Status.Phase = corev1.PodSucceeded }
 	failed := func(p *corev1.Pod) { p.Status.Phase = corev1.PodFailed }
@@ -67,6 +68,10 @@ func TestDecide(t *testing.T) {
 			pair{source: pod(ending(30)), bound: true, synced: true}, finishSource},
 		"a source that had failed and is being deleted ends too": {
 			pair{source: pod(failed, ending(30)), bound: true, synced: true}, finishSource},
+		"one that finalizers keep is ended first, because nothing else will tell of it": {
+			pair{source: pod(kept, ending(0)), bound: true, synced: true}, endUnseen},
+		"once it has ended, its deletion ends": {
+			pair{source: pod(kept, failed, ending(30)), bound: true, synced: true}, finishSource},
 		"a delegate that ended and went before that was mirrored is mirrored, not lost": {
 			pair{source: pod(), last: pod(succeeded), bound: true, synced: true}, mirrorLast},
 		"also before a source that is being deleted ends": {
@@ -90,6 +95,10 @@ func TestDecide(t *testing.T) {
 			pair{source: pod(ending(30)), delegate: pod(), bound: true, synced: true}, deleteDelegate},
 		"a deletion with a shorter grace than before is passed on again": {
 			pair{source: pod(ending(5)), delegate: pod(ending(30)), bound: true, synced: true}, deleteDelegate},
+		"a deletion at once, of a pod that finalizers keep, is followed in a second": {
+			pair{source: pod(kept, ending(0)), delegate: pod(ending(1)), bound: true, synced: true}, mirrorStatus},
+		"a deletion at once, of a pod that nothing keeps, is followed at once": {
+			pair{source: pod(ending(0)), delegate: pod(ending(1)), bound: true, synced: true}, deleteDelegate},
 		"a deletion that the delegate follows already is not passed on again": {
 			pair{source: pod(ending(30)), delegate: pod(ending(30)), bound: true, synced: true}, mirrorStatus},
 		"a delegate that ends sooner than its source asks is left alone": {

@@ -67,6 +67,9 @@ func (m *Mirror) apply(ctx context.Context, p pair, do action) (time.Duration, e
 		return 0, m.deleteDelegate(ctx, p)
 	case collect:
 		return m.collect(ctx, p)
+	case endUnseen:
+		message := fmt.Sprintf(messageUnseen, p.target.Name())
+		return 0, m.patchStatus(ctx, p.source, delegate.UnseenStatus(p.source, delegate.ReasonUnknown, message, metav1.NewTime(m.Clock.Now())))
 	case finishSource:
 		return 0, m.finishSource(ctx, p.source)
 	case loseSource:
@@ -137,7 +140,7 @@ func (m *Mirror) awaitsEcho(source *corev1.Pod) bool {
 func (m *Mirror) deleteDelegate(ctx context.Context, p pair) error {
 	options := metav1.DeleteOptions{Preconditions: &metav1.Preconditions{UID: &p.delegate.UID}}
 	if p.source != nil && p.source.DeletionTimestamp != nil {
-		options.GracePeriodSeconds = p.source.DeletionGracePeriodSeconds
+		options.GracePeriodSeconds = graceOf(p.source)
 	}
 	if !m.ask(p.delegate.UID, options.GracePeriodSeconds) {
 		return nil

@@ -4,6 +4,7 @@ package mirror
 const (
 	messageLost = "target %s deleted the delegate of this pod, or lost it; nobody here asked for that. Its controller makes a new pod; " +
 		"a pod without one has to be created again"
+	messageUnseen        = "the delegate in target %s was gone before it was seen how it ended"
 	messageChangeRefused = "target %s refused a change of this pod's %s, which is tried again: %v"
 	messageRightMissing  = "target %s refused a change of this pod's %s, which is tried again: %v. To allow it, apply deploy/target-rbac there"
 	messageNotSent       = "not sent to target %s: %s"
