@@ -61,6 +61,7 @@ func TestRealContainersAreReachedThroughTheSourceAndLeaveNothing(t *testing.T) {
 	t.Run("a Job runs, and its log ends with it", k.jobRuns)
 	t.Run("a container that takes too much memory is killed, and it shows", k.outOfMemory)
 	t.Run("exec, cp and port-forward reach a container in either cluster", k.kubectlWorks)
+	t.Run("streams that say nothing stay open", k.idleStreamsStay)
 	t.Run("a pod reaches its own API server as a Service", k.reachesItsAPI)
 	t.Run("the API server is a proxy to the virtual node", k.isProxiedTo)
 	t.Run("kubectl describe shows what the target's kubelet says", k.eventsComeHome)
@@ -136,7 +137,7 @@ func (k *containers) kubectlWorks(t *testing.T) {
 		k.kubectl(t, "", "cp", file, name+":/tmp/page.html")
 		assert.Equal(t, "from "+name, k.kubectl(t, "", "exec", name, "--", "cat", "/tmp/page.html"))
 
-		assert.Equal(t, "from "+name, k.fetch(t, name, "/page.html"))
+		assert.Equal(t, "from "+name, get(t, k.forwards(t, name), "/page.html"))
 	}
 }
 
@@ -322,20 +323,25 @@ func (s *sizes) Next() *remotecommand.TerminalSize {
 	return &next
 }
 
-// fetch reads a page of a pod's port 8080 by a port-forward.
-func (k *containers) fetch(t *testing.T, pod, path string) string {
+// forwards returns where a pod's port 8080 is reached by a port-forward, until the scenario ends.
+func (k *containers) forwards(t *testing.T, pod string) string {
 	t.Helper()
 	cmd := k.kubectlCommand(t, "port-forward", pod, ":8080")
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, cmd.Start())
-	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	line := make([]byte, 200)
 	n, err := out.Read(line)
 	require.NoError(t, err)
 	local := regexp.MustCompile(`127\.0\.0\.1:\d+`).Find(line[:n])
 	require.NotNil(t, local, "%s", line[:n])
-	response, err := http.Get("http://" + string(local) + path)
+	return string(local)
+}
+
+func get(t *testing.T, address, path string) string {
+	t.Helper()
+	response, err := http.Get("http://" + address + path)
 	require.NoError(t, err)
 	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
