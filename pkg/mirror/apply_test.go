@@ -265,14 +265,6 @@ func TestADelegateThatEndsAndGoesAtOnceIsMirroredAsItEnded(t *testing.T) {
 	assert.Empty(t, w.mirror.last)
 }
 
-func TestOnlyPodsThatAreNotElectedAreStrays(t *testing.T) {
-	elected, daemon, local := sourcePod(), sourcePod(), sourcePod()
-	daemon.Labels, local.Labels, local.Spec.NodeName = nil, nil, "worker-1"
-	assert.False(t, isStray(elected))
-	assert.True(t, isStray(daemon))
-	assert.False(t, isStray(local))
-}
-
 func TestPodsAreFoundByNodeAndByName(t *testing.T) {
 	w := newWorld(t)
 	bound, waiting := sourcePod(), sourcePod()

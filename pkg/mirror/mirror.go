@@ -74,7 +74,7 @@ type Mirror struct {
 	last     map[types.UID]*corev1.Pod // delegates that have ended and are gone, by their sources: their last state
 	patched  map[types.UID]patch       // the last status write of each pod, to not repeat it while its echo is on the way
 	followed map[types.UID]bool        // pods whose references are kept in sync
-	strays   map[types.UID]*corev1.Pod // pods that are on a virtual node by mistake and are being deleted
+	strays   map[types.UID]*corev1.Pod // pods that are on a virtual node by mistake, and are to be told so or are being deleted
 	orphans  map[types.UID]time.Time   // delegates without source, by their own UID: since when
 	asked    map[types.UID]int64       // the grace with which each pod, source or delegate, was asked to end
 	sent     map[sending]attempt       // the last change of each kind that was sent to a delegate

@@ -42,7 +42,7 @@ func (m *Mirror) reconcile(ctx context.Context, uid types.UID) (time.Duration, e
 		again = max(again, after)
 	}
 	if source == nil && delegates == 0 {
-		if err := m.finishStray(ctx, uid); err != nil {
+		if err := m.tendStray(ctx, uid); err != nil {
 			return 0, err
 		}
 		m.mu.Lock()

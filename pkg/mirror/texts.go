@@ -7,10 +7,13 @@ const (
 	messageUnseen        = "the delegate in target %s was gone before it was seen how it ended"
 	messageChangeRefused = "target %s refused a change of this pod's %s, which is tried again: %v"
 	messageRightMissing  = "target %s refused a change of this pod's %s, which is tried again: %v. To allow it, apply deploy/target-rbac there"
-	messageNotSent       = "not sent to target %s: %s"
+	messageStray         = "not sent to target %s: nobody has elected this pod and scheduled it there. Its spec.nodeName was written by hand: " +
+		"leave it out, and annotate the pod spillway.dev/elect; or its DaemonSet tolerates every taint: keep it off nodes labelled type=virtual-kubelet"
+	messageNotSent = "not sent to target %s: %s"
 
 	actionMirror        = "Mirroring"
 	reasonFollowFailed  = "FollowFailed"
+	reasonNotElected    = "NotElected"
 	reasonChangeRefused = "ChangeRefused"
 )
 
