@@ -297,6 +297,38 @@ func TestWhatWasLostIsDecidedFromWhatWasWritten(t *testing.T) {
 	assert.Equal(t, []string{patchWeb}, calls(w.source.take()))
 }
 
+func TestAPodThatFinalizersKeepEndsWhenItsDelegateIsGone(t *testing.T) {
+	w := newWorld(t)
+	kept := ending(sourcePod(), 0)
+	kept.Finalizers, kept.Status.Phase = []string{"example.com/hold"}, corev1.PodRunning
+
+	_, err := w.apply(t, pair{source: kept})
+	require.NoError(t, err)
+	written := w.source.take()
+	require.Equal(t, []string{patchWeb}, calls(written))
+	assert.Equal(t, "Failed", written[0].Body["status"].(map[string]any)["phase"])
+	assert.Empty(t, w.outcomes.heard, "that is no loss")
+	assert.Empty(t, w.events)
+
+	again, err := w.apply(t, pair{source: kept}) // the cache does not show it yet
+	require.NoError(t, err)
+	assert.Equal(t, echoPause, again)
+	assert.Empty(t, w.source.take())
+}
+
+func TestAPodThatFinalizersKeepLeavesItsDelegateASecond(t *testing.T) {
+	w := newWorld(t)
+	kept := ending(sourcePod(), 0)
+	kept.Finalizers = []string{"example.com/hold"}
+
+	_, err := w.apply(t, pair{source: kept, delegate: delegatePod()})
+
+	require.NoError(t, err)
+	deleted := w.cloud.take()
+	require.Len(t, deleted, 1)
+	assert.EqualValues(t, 1, deleted[0].Body["gracePeriodSeconds"])
+}
+
 func TestHowDelegatesEndIsTold(t *testing.T) {
 	ended := delegatePod()
 	ended.Status.Phase = corev1.PodSucceeded

@@ -67,14 +67,14 @@ func (m *Mirror) apply(ctx context.Context, p pair, do action) (time.Duration, e
 		return 0, m.deleteDelegate(ctx, p)
 	case collect:
 		return m.collect(ctx, p)
-	case endUnseen:
-		message := fmt.Sprintf(messageUnseen, p.target.Name())
-		return 0, m.patchStatus(ctx, p.source, delegate.UnseenStatus(p.source, delegate.ReasonUnknown, message, metav1.NewTime(m.Clock.Now())))
 	case finishSource:
 		return 0, m.finishSource(ctx, p.source)
-	case loseSource:
+	case endUnseen, loseSource:
 		if m.awaitsEcho(p.source) {
 			return echoPause, nil // what it lost is decided from what it had
+		}
+		if do == endUnseen {
+			return 0, m.endUnseen(ctx, p)
 		}
 		return 0, m.loseSource(ctx, p)
 	}
@@ -198,6 +198,11 @@ func (m *Mirror) finishSource(ctx context.Context, source *corev1.Pod) error {
 }
 
 // loseSource says on the source pod that its delegate is gone, so that its controller makes another.
+func (m *Mirror) endUnseen(ctx context.Context, p pair) error {
+	message := fmt.Sprintf(messageUnseen, p.target.Name())
+	return m.patchStatus(ctx, p.source, delegate.UnseenStatus(p.source, delegate.ReasonUnknown, message, metav1.NewTime(m.Clock.Now())))
+}
+
 func (m *Mirror) loseSource(ctx context.Context, p pair) error {
 	m.Outcomes.DelegateLost(p.target, p.source.UID) // first: for the scheduler, a pod that has failed is gone
 	message := fmt.Sprintf(messageLost, p.target.Name())

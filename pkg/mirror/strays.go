@@ -9,6 +9,7 @@ import (
 	"k8s.io/client-go/tools/cache"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+	"github.com/spillway-dev/spillway/pkg/target"
 )
 
 // WatchStrays looks after pods that are on a virtual node without being elected: those of DaemonSets that tolerate every
@@ -31,6 +32,13 @@ func (m *Mirror) WatchStrays(pods cache.SharedIndexInformer) error {
 	_, err := pods.AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    func(obj any) { note(nil, obj) },
 		UpdateFunc: note,
+		DeleteFunc: func(obj any) { // a standby tends none
+			if pod, ok := target.Untomb(obj).(*corev1.Pod); ok {
+				m.mu.Lock()
+				delete(m.strays, pod.UID)
+				m.mu.Unlock()
+			}
+		},
 	})
 	return err
 }
