@@ -28,11 +28,7 @@ func newKindCluster(fleet string, c *cluster) *kindCluster {
 
 // requireKind looks for what kind makes its clusters with.
 func requireKind(s *steps) error {
-	provider, err := kindProvider()
-	if err == nil {
-		_, err = provider.List() // a docker command may be there, and no Docker behind it
-	}
-	if err != nil {
+	if _, err := kindProvider(); err != nil {
 		return fmt.Errorf("runtime %s needs Docker or Podman, and neither answers here: start one of them, or use --runtime %s"+
 			" (simulated nodes) or %s (Linux, root)", RuntimeKind, RuntimeKwok, RuntimeContainerd)
 	}
@@ -77,12 +73,18 @@ func (k *kindCluster) remove(context.Context) error {
 	return nil
 }
 
+// kindProvider is the first that answers: a docker command may be there, and no Docker behind it.
 func kindProvider() (*kind.Provider, error) {
-	option, err := kind.DetectNodeProvider()
-	if err != nil {
-		return nil, fmt.Errorf("asking Docker or Podman: %w", err)
+	var refused []error
+	for _, option := range []kind.ProviderOption{kind.ProviderWithDocker(), kind.ProviderWithPodman()} {
+		provider := kind.NewProvider(option)
+		_, err := provider.List()
+		if err == nil {
+			return provider, nil
+		}
+		refused = append(refused, err)
 	}
-	return kind.NewProvider(option), nil
+	return nil, fmt.Errorf("asking Docker and Podman: %w", errors.Join(refused...))
 }
 
 // kindConfig is one node, the control plane's, with the labels of the first group.

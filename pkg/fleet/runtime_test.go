@@ -184,6 +184,19 @@ func TestKindWithoutDockerSaysHowToGoOn(t *testing.T) {
 	assert.NotContains(t, err.Error(), "\n")
 }
 
+func TestKindTakesPodmanWhereThereIsADockerCommandAndNoDocker(t *testing.T) {
+	dir := t.TempDir()
+	for name, script := range map[string]string{"docker": "#!/bin/sh\nexit 1\n", "podman": "#!/bin/sh\ncase $1 in ps) ;; *) echo podman version 4.3.1 ;; esac\n"} {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700))
+	}
+	t.Setenv("PATH", dir)
+
+	require.NoError(t, requireKind(newSteps(&bytes.Buffer{})))
+
+	require.NoError(t, os.Remove(filepath.Join(dir, "podman")))
+	require.Error(t, requireKind(newSteps(&bytes.Buffer{})))
+}
+
 func TestGPUsAreOnlySimulated(t *testing.T) {
 	_, err := Parse([]byte(`clusters: [{name: a, source: true, runtime: containerd, nodes: [{count: 1, cpu: 1, memory: 1Gi, gpu: 1}]}]`))
 
