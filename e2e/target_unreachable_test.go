@@ -18,7 +18,7 @@ func TestAnUnreachableTargetIsSaidToBePodsGoElsewhereAndItComesBack(t *testing.T
 	s := givenNamespace(t, source, burst)
 	s.givenPolicy(remoteOnly("spare", "cloud"))
 	target := s.givenSpare(priced("1m", "10"))
-	s.createElected("before")
+	s.createElected("before", targeting("spare")) // only: a busy cluster may take long to make a new namespace's service account
 	before := s.expectDelegate(spare, s.expectRunningOn("before", "spare"))
 
 	stopAPIServer(t, spare)
