@@ -16,6 +16,7 @@ import (
 	"k8s.io/utils/clock"
 
 	"github.com/spillway-dev/spillway/pkg/apis/v1alpha1"
+	"github.com/spillway-dev/spillway/pkg/target"
 	"github.com/spillway-dev/spillway/scheduler-plugin/dryrun"
 	"github.com/spillway-dev/spillway/scheduler-plugin/groups"
 )
@@ -109,10 +110,7 @@ func (p *Plugin) wakeGroup(key groups.Key) {
 
 // memberGone ends the attempt of a group that has lost a pod, and forgets a group that has lost its last.
 func (p *Plugin) memberGone(obj any) {
-	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-		obj = gone.Obj
-	}
-	pod, ok := obj.(*corev1.Pod)
+	pod, ok := target.Untomb(obj).(*corev1.Pod)
 	if !ok {
 		return
 	}

@@ -53,12 +53,7 @@ func (h *homes) watch(pods cache.SharedIndexInformer) error {
 				h.changed(old, obj)
 			}
 		},
-		DeleteFunc: func(obj any) {
-			if tomb, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-				obj = tomb.Obj
-			}
-			h.changed(obj, nil)
-		},
+		DeleteFunc: func(obj any) { h.changed(target.Untomb(obj), nil) },
 	})
 	return err
 }

@@ -108,9 +108,6 @@ func pod(obj any) *corev1.Pod {
 }
 
 func node(obj any) *corev1.Node {
-	if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-		obj = gone.Obj
-	}
-	n, _ := obj.(*corev1.Node)
+	n, _ := target.Untomb(obj).(*corev1.Node)
 	return n
 }
